@@ -1,0 +1,70 @@
+"""Runs every rule over the evidence. A rule that raises becomes an unknown finding, never a lost one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from collector.analysis import rules_app, rules_backup, rules_coverage, rules_platform
+from collector.analysis.context import Rule, RuleContext
+from collector.analysis.evidence import BundleView
+from collector.analysis.facts import read_facts
+from collector.analysis.overview import backup_card, timeline
+from collector.analysis.texts import RuleText
+from collector.findings import BackupCard, Facts, Finding, Impact, Outcome, Subject, TimelineMark
+from collector.records import EvidenceReader
+
+RULES: tuple[Rule, ...] = (
+    *rules_app.RULES,
+    *rules_platform.RULES,
+    *rules_backup.RULES,
+    *rules_coverage.RULES,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Analysis:
+    """What the evidence says, before any policy has been asked."""
+
+    facts: Facts
+    findings: tuple[Finding, ...]
+    backup: BackupCard | None
+    timeline: tuple[TimelineMark, ...]
+
+
+def analyse(
+    reader: EvidenceReader,
+    *,
+    now: datetime,
+    texts: dict[str, RuleText],
+    rules: tuple[Rule, ...] = RULES,
+) -> Analysis:
+    """Returns the analysis of a bundle. ``now`` is the time of collection, to which ages are held."""
+    view = BundleView(reader)
+    facts = read_facts(view)
+    context = RuleContext(view=view, facts=facts, texts=texts, now=now)
+    findings = tuple(finding for rule in rules for finding in _run(rule, context))
+    return Analysis(
+        facts=facts,
+        findings=findings,
+        backup=backup_card(context),
+        timeline=tuple(timeline(context)),
+    )
+
+
+def _run(rule: Rule, context: RuleContext) -> Iterator[Finding]:
+    try:
+        yield from tuple(rule(context))
+    except Exception as error:  # noqa: BLE001 - a defect in one rule must not cost the others
+        name = rule.__name__
+        yield Finding(
+            rule="CND-RUN-002",
+            topic="agent.not_collected",
+            title="A rule could not be evaluated",
+            summary=f"the rule {name} failed on this evidence ({type(error).__name__})",
+            outcome=Outcome.UNKNOWN,
+            impact=Impact.INFO,
+            subject=Subject(kind="Rule", name=name),
+            needs="send this bundle to support; the evidence itself is complete",
+        )

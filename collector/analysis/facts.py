@@ -1,0 +1,71 @@
+"""Reads the cluster-wide facts that every classification starts from out of the bundle's own documents."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from typing import TypeVar
+
+from collector.analysis.evidence import BundleView
+from collector.bundle import layout
+from collector.findings import Confidence, Evidence, Facts, Owner, Platform, Subject, VersionFact
+from collector.records import Json
+from collector.records.access import integer, mapping, sequence, string, strings
+
+E = TypeVar("E", bound=enum.StrEnum)
+
+
+def read_facts(view: BundleView) -> Facts:
+    """Returns the facts; whatever the bundle does not hold stays unknown."""
+    document = view.document(layout.VERSIONS)
+    platform = mapping(document, "platform")
+    versions = tuple(_versions(document))
+    return Facts(
+        platform=_member(Platform, string(platform, "kind"), Platform.UNKNOWN),
+        platform_version=string(platform, "version"),
+        platform_confidence=_member(Confidence, string(platform, "confidence"), Confidence.UNKNOWN),
+        platform_evidence=tuple(
+            Evidence(path=string(sign, "path"), pointer=string(sign, "pointer"), excerpt=string(sign, "sign"))
+            for sign in sequence(platform, "signs")
+        ),
+        kubernetes=next((v.version for v in versions if v.component == "kubernetes"), ""),
+        helm=_helm(mapping(document, "helm")),
+        conductor_namespaces=tuple(strings(view.document(layout.CONDUCTOR), "namespaces")),
+        versions=versions,
+    )
+
+
+def _versions(document: Json) -> Iterator[VersionFact]:
+    for entry in sequence(document, "components"):
+        subject = mapping(entry, "subject")
+        serves = entry.get("serves_conductor")
+        yield VersionFact(
+            component=string(entry, "component"),
+            version=string(entry, "version"),
+            confidence=_member(Confidence, string(entry, "confidence"), Confidence.UNKNOWN),
+            source=string(entry, "source"),
+            subject=Subject(
+                kind=string(subject, "kind"),
+                namespace=string(subject, "namespace"),
+                name=string(subject, "name"),
+                owner=_member(Owner, string(subject, "owner"), Owner.UNKNOWN),
+            ),
+            evidence=tuple(
+                Evidence(path=string(e, "path"), pointer=string(e, "pointer"))
+                for e in sequence(entry, "evidence")
+            ),
+            serves_conductor=serves if isinstance(serves, bool) else None,
+        )
+
+
+def _helm(helm: Json) -> frozenset[str] | None:
+    found = set()
+    if integer(helm, "conductor_v2_records"):
+        found.add("2")
+    if sequence(helm, "conductor_v3_objects"):
+        found.add("3")
+    return frozenset(found) if found or helm.get("readable") is True else None
+
+
+def _member(kind: type[E], value: str, default: E) -> E:
+    return next((member for member in kind if member.value == value), default)

@@ -1,0 +1,138 @@
+"""Rules on Postgres backups, as far as API objects tell: none, the latest failed, the newest good is old."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from collector.analysis.context import Rule, RuleContext
+from collector.bundle import layout
+from collector.core.clock import parse_rfc3339, rfc3339
+from collector.core.text import human_age
+from collector.findings import Confidence, Evidence, Finding, Impact, Outcome, Owner, Subject
+from collector.records import Json
+from collector.records.access import integer, sequence, string, strings
+
+_TOLERANCE = 1.25
+
+
+def none_found(context: RuleContext) -> Iterator[Finding]:
+    """Conductor has a Postgres server and nothing that backs one up is in sight."""
+    document = context.view.document(layout.BACKUPS)
+    servers = [s for s in sequence(document, "servers") if string(s, "owner") == Owner.CONDUCTOR]
+    if (
+        not servers
+        or sequence(document, "schedules")
+        or "cronjobs.batch" not in strings(document, "looked_at")
+    ):
+        return
+    server = servers[0]
+    subject = context.view.subject(
+        string(server, "kind"), string(server, "namespace"), string(server, "name")
+    )
+    yield context.finding(
+        "CND-PG-001",
+        subject,
+        "no CronJob that backs up Postgres was found; looked at all CronJobs, not outside the cluster",
+        outcome=Outcome.WARN,
+        impact=Impact.RISK,
+        evidence=[Evidence(path=string(server, "path"), pointer=string(server, "pointer"))],
+        confidence=Confidence.UNKNOWN,
+    )
+
+
+def latest_failed(context: RuleContext) -> Iterator[Finding]:
+    """The newest run of a backup schedule failed."""
+    for schedule in sequence(context.view.document(layout.BACKUPS), "schedules"):
+        runs = sequence(schedule, "runs")
+        if not runs or string(runs[0], "result") != "failed":
+            continue
+        failures = 0
+        for run in runs:
+            if string(run, "result") != "failed":
+                break
+            failures += 1
+        newest = runs[0]
+        codes = ", ".join(str(code) for code in newest.get("exit_codes") or ()) or "not known"
+        yield context.finding(
+            "CND-PG-004",
+            _subject(schedule),
+            f"the latest {failures} run(s) failed, exit status {codes}; "
+            f"last good: {_point(_last_good(runs)) or 'none known'}",
+            impact=Impact.RISK,
+            evidence=_run_evidence(newest),
+            facts={"tool": string(schedule, "tool")},
+            words={"job": string(newest, "job")},
+            last_seen=parse_rfc3339(newest.get("point")),
+            count=failures,
+        )
+
+
+def stale(context: RuleContext) -> Iterator[Finding]:
+    """The newest good backup of a schedule is older than the objective and its own interval allow."""
+    document = context.view.document(layout.BACKUPS)
+    objective = integer(document, "objective_seconds")
+    for schedule in sequence(document, "schedules"):
+        runs = sequence(schedule, "runs")
+        good = _last_good(runs)
+        moment = parse_rfc3339(good.get("point")) if good else None
+        if moment is None and not runs:
+            continue  # a schedule that never ran yet; its first failure will show
+        allowed = _TOLERANCE * max(objective, _interval(runs))
+        age = (context.now - moment).total_seconds() if moment else None
+        if age is not None and age <= allowed:
+            continue
+        said = f"is {human_age(age)} old" if age is not None else "is not known"
+        yield context.finding(
+            "CND-PG-003",
+            _subject(schedule),
+            f"the newest good backup {said}; the objective is {human_age(objective)}",
+            impact=Impact.RISK,
+            evidence=_run_evidence(good) if good else [_at(schedule)],
+            facts={"tool": string(schedule, "tool"), "objective": human_age(objective)},
+            confidence=Confidence.PROVEN if moment else Confidence.INFERRED,
+            last_seen=moment,
+        )
+
+
+RULES: tuple[Rule, ...] = (none_found, latest_failed, stale)
+
+
+def _subject(schedule: Json) -> Subject:
+    owner = string(schedule, "owner")
+    return Subject(
+        kind=string(schedule, "kind"),
+        namespace=string(schedule, "namespace"),
+        name=string(schedule, "name"),
+        owner=Owner(owner) if owner in set(Owner) else Owner.UNKNOWN,
+    )
+
+
+def _last_good(runs: list[Json]) -> Json | None:
+    return next((run for run in runs if string(run, "result") == "succeeded"), None)
+
+
+def _point(run: Json | None) -> str:
+    moment = parse_rfc3339(run.get("point")) if run else None
+    return rfc3339(moment) if moment else ""
+
+
+def _interval(runs: list[Json]) -> float:
+    """Returns the seconds between the two newest scheduled runs, 0 if that is not known."""
+    points = [m for m in (parse_rfc3339(run.get("scheduled")) for run in runs) if m]
+    return (points[0] - points[1]).total_seconds() if len(points) > 1 else 0.0
+
+
+def _at(value: Json) -> Evidence:
+    return Evidence(path=string(value, "path"), pointer=string(value, "pointer"))
+
+
+def _run_evidence(run: Json) -> list[Evidence]:
+    return [_at(run), *(_at(pod) for pod in sequence(run, "pods")[:3])]
+
+
+def last_good(document: Json) -> datetime | None:
+    """Returns the moment of the newest good backup over all schedules."""
+    found = [_last_good(sequence(schedule, "runs")) for schedule in sequence(document, "schedules")]
+    moments = [parse_rfc3339(run.get("point")) for run in found if run]
+    return max((moment for moment in moments if moment), default=None)

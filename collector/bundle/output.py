@@ -1,0 +1,102 @@
+"""The file a bundle is written to: private, under a provisional name, published whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+from pathlib import Path
+
+from collector.core.errors import OutputError
+
+_SUFFIX = ".partial"
+_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS})
+_ELSEWHERE = "name another directory with --dest-dir"
+
+
+def output_error(path: Path, cause: OSError) -> OutputError:
+    """Returns the error that tells a person what an operating system's refusal means here."""
+    if cause.errno in _NO_SPACE:
+        hint = f"free some space in {path.parent}, or {_ELSEWHERE}"
+    elif cause.errno == errno.ENOENT and not path.parent.is_dir():
+        hint = f"create it: mkdir -p {path.parent}"
+    elif cause.errno == errno.EEXIST:
+        hint = f"move it away, or {_ELSEWHERE}"
+    else:
+        hint = _ELSEWHERE
+    return OutputError(f"cannot write {path}", why=cause.strerror or str(cause), hint=hint)
+
+
+class OutputFile:
+    """Appends to ``<path>.partial``, mode 0600, until ``publish`` gives it its name.
+
+    Raises:
+        OutputError: the place cannot be written, or a file of either name is already there.
+        OSError: from ``write`` and ``publish``; the caller gives up and translates.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._partial = path.with_name(path.name + _SUFFIX)
+        self._hash = hashlib.sha256()
+        self.size = 0
+        try:
+            self._refuse_existing()
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            self._file = os.fdopen(os.open(self._partial, flags, 0o600), "r+b", buffering=0)
+        except OSError as cause:
+            raise output_error(path, cause) from cause
+
+    def write(self, data: bytes) -> None:
+        """Appends all of ``data``."""
+        view = memoryview(data)
+        while view:
+            view = view[self._file.write(view) :]
+        self._hash.update(data)
+        self.size += len(data)
+
+    def pread(self, offset: int, size: int) -> bytes:
+        """Returns bytes written before. Raises ValueError once the file is closed."""
+        return os.pread(self._file.fileno(), size, offset)
+
+    @property
+    def sha256(self) -> str:
+        """Digest of everything written."""
+        return self._hash.hexdigest()
+
+    def publish(self) -> None:
+        """Makes the content durable and gives it its final name, never in place of another file."""
+        os.fsync(self._file.fileno())
+        self._file.close()
+        try:
+            # Unlike rename, link refuses to replace what appeared under the name meanwhile.
+            self.path.hardlink_to(self._partial)
+        except OSError as cause:
+            if cause.errno not in _NO_LINKS:
+                raise
+            self._refuse_existing()
+            self._partial.rename(self.path)
+        # From here on the bundle is there: nothing below may turn that into a failure.
+        with contextlib.suppress(OSError):
+            self._partial.unlink(missing_ok=True)
+            self._sync_directory()
+
+    def discard(self) -> None:
+        """Removes what was written. Never fails, so that the error that led here is the one reported."""
+        with contextlib.suppress(OSError):
+            self._file.close()
+        with contextlib.suppress(OSError):
+            self._partial.unlink(missing_ok=True)
+
+    def _refuse_existing(self) -> None:
+        if os.path.lexists(self.path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(self.path))
+
+    def _sync_directory(self) -> None:
+        directory = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)

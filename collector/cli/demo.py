@@ -1,0 +1,82 @@
+"""``demo``: the ordinary ``collect`` against a recorded cluster, all on loopback."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+from collector.cli.collect import add_output_flags, check_names
+from collector.cli.parser import Parser
+
+_NOTICES = "demo-notices"
+
+
+def parser(prog: str) -> Parser:
+    """Returns the parser of this verb."""
+    made = Parser(
+        prog=prog,
+        description=(
+            "Serves a recorded cluster (Conductor failing on Kubernetes 1.17) and an Errbit-compatible\n"
+            "receiver on loopback, and runs the ordinary collect against both. The cluster and its secrets\n"
+            "are made up."
+        ),
+        examples=(prog, f"{prog} --dest-dir /tmp/demo -o json", f"{prog} --keep-running"),
+    )
+    add_output_flags(made)
+    made.option("--keep-running", "leave both servers up and print how to reach them", action="store_true")
+    return made
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs the verb and returns the exit status."""
+    from collector.cli.execute import execute
+    from collector.delivery import ErrbitSettings, Secret
+    from collector.demo.stage import stage
+    from collector.kube.config import ConnectionOptions
+    from collector.spec import load_spec
+
+    check_names(arguments)
+    dest = Path(arguments.dest_dir)
+    with (
+        tempfile.TemporaryDirectory(prefix="conductor-diag-demo-") as folder,
+        stage(Path(folder), dest / _NOTICES) as scene,
+    ):
+        status = execute(
+            arguments,
+            connection=ConnectionOptions(kubeconfig=str(scene.kubeconfig), context="demo"),
+            spec=load_spec(),
+            errbit=ErrbitSettings(
+                url=scene.receiver_url,
+                key=Secret(scene.key),
+                environment="demo",
+                hostname=arguments.label,
+                spool_dir=dest / "conductor-diag-spool",
+            ),
+            since=None,
+            policy=None,
+            clock=scene.clock,
+            demo=True,
+        )
+        if not arguments.quiet:
+            count = len(scene.receiver.notices())
+            print(f"The receiver got {count} notices; they are kept in {scene.notices}", file=sys.stderr)
+        if arguments.keep_running:
+            print(
+                f"\nBoth servers stay up; Ctrl-C ends them.\n"
+                f"  export KUBECONFIG={scene.kubeconfig}\n"
+                f"  kubectl get pods -n conductor\n"
+                f"  receiver: {scene.receiver_url}/",
+                file=sys.stderr,
+            )
+            _until_interrupted()
+    return status
+
+
+def _until_interrupted() -> None:
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        print("ended", file=sys.stderr)

@@ -1,0 +1,120 @@
+"""Runs the pipeline for ``collect`` and ``demo`` alike, shows the verdict, and decides the exit status."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import shutil
+import sys
+from datetime import datetime
+from pathlib import Path
+
+from collector.core.clock import Clock
+from collector.core.errors import ExitStatus
+from collector.core.ids import new_bundle_id
+from collector.core.log import LogSink, make_logger
+from collector.delivery import ErrbitSettings
+from collector.findings import Outcome
+from collector.kube.config import ConnectionOptions, connect, in_cluster
+from collector.pipeline import RunOptions, RunResult, run
+from collector.pipeline.plan import file_info
+from collector.redaction import Redactor, load_rules
+from collector.report.machine import result_json, termination_message
+from collector.report.terminal import verdict
+from collector.spec import Spec
+
+_TERMINATION_LOG = Path("/dev/termination-log")
+_WORST_FIRST = (Outcome.FAIL, Outcome.WARN, Outcome.UNKNOWN)
+_WIDEST = 100
+
+
+def execute(
+    arguments: argparse.Namespace,
+    *,
+    connection: ConnectionOptions,
+    spec: Spec,
+    errbit: ErrbitSettings | None,
+    since: datetime | None,
+    policy: Path | None,
+    clock: Clock,
+    demo: bool = False,
+) -> int:
+    """Collects once. Returns the exit status; raises DiagError for what ends the run early."""
+    bundle_id = new_bundle_id(clock.now())
+    redactor = Redactor(load_rules(), configmap_values=spec.redaction.config_map_values)
+    sink = LogSink(sys.stderr)
+    log = make_logger(
+        sink,
+        clock=clock,
+        run_id=bundle_id,
+        json_lines=(arguments.log_format or ("json" if in_cluster() else "text")) == "json",
+        level="error" if arguments.quiet else "debug" if arguments.verbose else "info",
+        processors=(redactor.processor,),
+    )
+    options = RunOptions(
+        connection=connection,
+        spec=spec,
+        dest_dir=Path(arguments.dest_dir),
+        label=arguments.label,
+        case=arguments.case,
+        keep_last=arguments.keep_last,
+        since=since,
+        policy=policy,
+        errbit=errbit,
+        demo=demo,
+    )
+    result = run(
+        options, connect(connection), clock=clock, log=log, sink=sink, redactor=redactor, bundle_id=bundle_id
+    )
+    _show(arguments, result)
+    return _status(arguments, result)
+
+
+def _show(arguments: argparse.Namespace, result: RunResult) -> None:
+    """Prints the verdict on stderr and the answer, alone, on stdout."""
+    if not arguments.quiet:
+        width = min(shutil.get_terminal_size((80, 24)).columns, _WIDEST)
+        print(
+            verdict(
+                result.report,
+                width=width,
+                color=_colored(arguments.color),
+                bundle_path=str(result.bundle.path),
+                summary_path=str(result.ticket),
+                bundle_sha256=result.bundle.sha256,
+            ),
+            file=sys.stderr,
+        )
+        if result.delivery is not None:
+            print(f"Errbit  {result.delivery.state}: {result.delivery.reason}", file=sys.stderr)
+    bundle = file_info(result.bundle)
+    state, detail = "", ""
+    if result.delivery is not None:
+        state, detail = str(result.delivery.state), result.delivery.reason
+    if arguments.output == "json":
+        print(result_json(result.report, bundle, delivery_state=state, delivery_detail=detail), flush=True)
+    else:
+        print(result.bundle.path, flush=True)
+    if in_cluster() and _TERMINATION_LOG.exists():
+        with contextlib.suppress(OSError):
+            _TERMINATION_LOG.write_bytes(termination_message(result.report, bundle, delivery_state=state))
+
+
+def _colored(choice: str) -> bool:
+    if choice != "auto":
+        return choice == "always"
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _status(arguments: argparse.Namespace, result: RunResult) -> int:
+    if result.delivery is not None and not result.delivery.complete:
+        return ExitStatus.UNDELIVERED
+    outcomes = {judged.finding.outcome for judged in result.report.findings}
+    if arguments.fail_on:
+        reached = _WORST_FIRST[: _WORST_FIRST.index(Outcome(arguments.fail_on)) + 1]
+        if outcomes & set(reached):
+            return ExitStatus.FINDINGS
+    if arguments.require_complete and not result.report.run.complete:
+        return ExitStatus.INCOMPLETE
+    return ExitStatus.OK

@@ -1,0 +1,93 @@
+"""From parsed flags to the values that the pipeline takes."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+import msgspec
+
+from collector.cli.collect import duration
+from collector.cli.parser import ENVIRONMENT
+from collector.core.errors import UsageError
+from collector.delivery import ErrbitSettings, Secret
+from collector.kube.config import ConnectionOptions
+from collector.spec import Spec, load_spec
+
+_SPOOL = "conductor-diag-spool"
+_KEY = ENVIRONMENT + "ERRBIT_KEY"
+_LONGEST_KEY = 4096
+
+
+def connection_options(arguments: argparse.Namespace) -> ConnectionOptions:
+    """Returns how to reach the cluster."""
+    return ConnectionOptions(
+        kubeconfig=arguments.kubeconfig,
+        context=arguments.context,
+        cluster=arguments.cluster,
+        user=arguments.user,
+        server=arguments.server,
+        certificate_authority=arguments.certificate_authority,
+        client_certificate=arguments.client_certificate,
+        client_key=arguments.client_key,
+        tls_server_name=arguments.tls_server_name,
+        insecure_skip_tls_verify=arguments.insecure_skip_tls_verify,
+        impersonate=getattr(arguments, "as"),
+        impersonate_groups=tuple(arguments.as_group),
+        impersonate_uid=arguments.as_uid,
+        request_timeout=duration("--request-timeout", arguments.request_timeout),
+    )
+
+
+def make_spec(arguments: argparse.Namespace) -> Spec:
+    """Returns the spec of --spec (or the shipped one) with the flags laid over it. Raises SpecError."""
+    spec = load_spec(Path(arguments.spec) if arguments.spec else None)
+    limits = spec.limits
+    if arguments.timeout:
+        seconds = duration("--timeout", arguments.timeout)
+        # A short run still needs its reserve; a tenth of the time is enough to pack what little it holds.
+        reserve = f"{max(1, min(30, round(seconds / 10)))}s"
+        limits = msgspec.structs.replace(limits, run=arguments.timeout, reserve=reserve)
+    return msgspec.structs.replace(
+        spec,
+        conductor_namespaces=(*spec.conductor_namespaces, *arguments.namespace),
+        only=(*spec.only, *arguments.only),
+        skip=(*spec.skip, *arguments.skip),
+        limits=limits,
+    )
+
+
+def errbit_settings(arguments: argparse.Namespace) -> ErrbitSettings | None:
+    """Returns where notices go, None if nowhere. The key comes from a file or the environment only."""
+    if not arguments.errbit_url:
+        return None
+    return ErrbitSettings(
+        url=arguments.errbit_url,
+        key=Secret(_key(arguments.errbit_key_file)),
+        environment=arguments.errbit_environment,
+        hostname=arguments.label,
+        ca_file=Path(arguments.errbit_ca_file) if arguments.errbit_ca_file else None,
+        allow_http=arguments.errbit_allow_http,
+        spool_dir=Path(arguments.dest_dir) / _SPOOL,
+    )
+
+
+def _key(path: str) -> str:
+    if path:
+        try:
+            with Path(path).open(encoding="utf-8") as stream:
+                key = stream.read(_LONGEST_KEY).strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(
+                f"cannot read the Errbit key from {path}", why=str(error), hint="try: --errbit-key-file FILE"
+            ) from error
+    else:
+        key = os.environ.get(_KEY, "").strip()
+    if not key:
+        raise UsageError(
+            "no Errbit API key was given",
+            why=f"neither --errbit-key-file nor {_KEY} holds one",
+            hint="try: --errbit-key-file FILE",
+        )
+    return key

@@ -1,0 +1,43 @@
+"""``upload``: sends the notices that an earlier run had to leave in its spool."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from collector.cli.collect import add_errbit_flags
+from collector.cli.parser import Parser
+from collector.core.clock import SystemClock
+from collector.core.errors import ExitStatus, UndeliveredError, UsageError
+
+_SECONDS = 300.0
+
+
+def parser(prog: str) -> Parser:
+    """Returns the parser of this verb."""
+    made = Parser(
+        prog=prog,
+        description="Sends the notices in the spool of an earlier run, oldest first.",
+        examples=(f"{prog} --dest-dir DIR --errbit-url https://errbit.example.com --errbit-key-file KEY",),
+    )
+    made.option("--dest-dir", "folder the earlier run wrote to (its spool is inside)", default=".")
+    made.option("--label", "name of the site", default="conductor")
+    add_errbit_flags(made)
+    return made
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs the verb and returns the exit status."""
+    from collector.cli.settings import errbit_settings
+    from collector.core.deadline import Deadline
+    from collector.delivery import resend_spool
+
+    settings = errbit_settings(arguments)
+    if settings is None:
+        raise UsageError("no endpoint was given", hint="try: --errbit-url https://errbit.example.com")
+    clock = SystemClock()
+    delivery = resend_spool(settings, clock=clock, deadline=Deadline(clock, _SECONDS))
+    if not delivery.complete:
+        raise UndeliveredError(f"delivery: {delivery.state}", why=delivery.reason, hint=delivery.hint)
+    print(delivery.reason, file=sys.stderr)
+    return ExitStatus.OK

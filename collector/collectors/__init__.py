@@ -1,0 +1,15 @@
+"""The collectors, in order of value: what a diagnosis needs first is asked for first."""
+
+from collector.collectors.base import Collector, Context, Need
+from collector.collectors.cluster import CLUSTER
+from collector.collectors.conductor import CONDUCTOR
+from collector.collectors.digest import Digest
+from collector.collectors.itself import ITSELF
+from collector.collectors.logs import LOGS
+from collector.collectors.postgres import POSTGRES
+from collector.collectors.versions import VERSIONS
+from collector.collectors.workloads import WORKLOADS
+
+COLLECTORS = (WORKLOADS, CLUSTER, CONDUCTOR, LOGS, POSTGRES, VERSIONS, ITSELF)
+
+__all__ = ["COLLECTORS", "Collector", "Context", "Digest", "Need"]

@@ -1,0 +1,224 @@
+"""Which Helm releases there are, which one is Conductor, and which objects belong to whom.
+
+Nothing about Conductor's chart is public, so its parts are found through the release record and labels;
+a name alone proves nothing (see the traps in the policy's sources: other products are called Conductor).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from collector.bundle import layout
+from collector.collectors.base import Collector, Context, gap_of, listing
+from collector.collectors.digest import ObjectDigest
+from collector.collectors.helm2 import Helm2Release, ReleaseError, decode_release
+from collector.core.clock import rfc3339
+from collector.kube.errors import ApiError, ForbiddenError
+from collector.kube.lists import ListRead
+from collector.records import Document, Gap, Json, Record, Status
+from collector.records.access import mapping, sequence, string
+
+CHART = "conductor"
+_RECORDS = {"labelSelector": "OWNER=TILLER"}
+_TILLER_NAMESPACE = "kube-system"
+_RECORDS_A_PAGE = 20
+_MAX_MANIFEST_OBJECTS = 500
+_OWNED = ("Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job")
+_INSTANCE_LABELS = ("release", "app.kubernetes.io/instance")
+_CHART_LABELS = ("helm.sh/chart", "chart")
+_ADDON_LABEL = "kubeaddons.mesosphere.io/name"
+_YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def collect(context: Context) -> Iterator[Record]:
+    """Yields helm/releases.json and conductor/release-objects.json, and any gap in reading them."""
+    releases: list[Json] = []
+    for found in _release_records(context):
+        if isinstance(found, Gap):
+            yield found
+        else:
+            releases.append(found)
+    releases.sort(key=lambda release: (release["namespace"], release["name"], release["revision"]))
+    context.digest.releases = releases
+    current = conductor_release(releases)
+    namespaces = set(context.spec.conductor_namespaces)
+    namespaces |= {current["namespace"] or "default"} if current else set()
+    namespaces |= {item.namespace for item in context.digest.of(*_OWNED) if _labelled_chart(item) == CHART}
+    namespaces |= {addon.namespace for addon in context.digest.of("Addon") if addon.name == CHART}
+    context.digest.conductor_namespaces = tuple(sorted(namespaces))
+    objects = list(_owned_objects(context, current))
+    context.digest.ownership = {(o["kind"], o["namespace"], o["name"]): o["owner"] for o in objects}
+    yield Document(path=layout.RELEASES, value={"releases": releases})
+    yield Document(
+        path=layout.CONDUCTOR,
+        value={
+            "namespaces": list(context.digest.conductor_namespaces),
+            "release": {key: current[key] for key in current if key != "objects"} if current else None,
+            "objects": objects,
+        },
+    )
+
+
+def conductor_release(releases: list[Json]) -> Json | None:
+    """Returns Conductor's newest deployed revision, else its newest; None if there is no record."""
+    own = [release for release in releases if release["chart"] == CHART]
+    deployed = [release for release in own if release["status"] == "DEPLOYED"]
+    return max(deployed or own, key=lambda release: release["revision"], default=None)
+
+
+def _release_records(context: Context) -> Iterator[Json | Gap]:
+    resource = context.discovery.find("configmaps")
+    if resource is None:
+        yield Gap(
+            subject="Helm 2 release records", status=Status.ABSENT, reason="the server offers no configmaps"
+        )
+        return
+    try:
+        yield from _decoded(ListRead(context.api, resource, None, _RECORDS, _RECORDS_A_PAGE))
+    except ForbiddenError as error:
+        yield gap_of(
+            error, "Helm 2 release records in all namespaces", needs="ClusterRole: verb list on configmaps"
+        )
+        try:
+            yield from _decoded(ListRead(context.api, resource, _TILLER_NAMESPACE, _RECORDS, _RECORDS_A_PAGE))
+        except ApiError as inner:
+            yield gap_of(inner, "Helm 2 release records", namespace=_TILLER_NAMESPACE)
+    except ApiError as error:
+        yield gap_of(error, "Helm 2 release records")
+
+
+def _decoded(records: ListRead) -> Iterator[Json | Gap]:
+    for item in records:
+        metadata = mapping(item, "metadata")
+        place = f"{string(metadata, 'namespace')}/{string(metadata, 'name')}"
+        try:
+            yield _release(decode_release(string(mapping(item, "data"), "release")), place)
+        except ReleaseError as error:
+            yield Gap(subject=f"Helm 2 release record {place}", status=Status.FAILED, reason=str(error))
+
+
+def _release(record: Helm2Release, place: str) -> dict[str, Any]:
+    """Returns the record without its secrets: of the manifest only names, kinds and images are kept."""
+    objects, note = _manifest_objects(record.manifest, record.namespace)
+    return {
+        "helm": "2",
+        "record": f"ConfigMap {place}",
+        "name": record.name,
+        "namespace": record.namespace,
+        "revision": record.revision,
+        "status": record.status,
+        "description": record.description,
+        "last_deployed": rfc3339(record.last_deployed) if record.last_deployed else None,
+        "chart": record.chart,
+        "chart_version": record.chart_version,
+        "app_version": record.app_version,
+        "objects": objects,
+        "manifest_note": note,
+    }
+
+
+def _manifest_objects(manifest: str, namespace: str) -> tuple[list[Json], str]:
+    objects: list[Json] = []
+    try:
+        for document in yaml.load_all(manifest, _YAML):
+            if len(objects) >= _MAX_MANIFEST_OBJECTS:
+                return objects, f"only the first {_MAX_MANIFEST_OBJECTS} objects are listed"
+            if isinstance(document, dict) and string(mapping(document, "metadata"), "name"):
+                objects.append(_manifest_object(document, namespace))
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return objects, "the manifest is not readable to its end"
+    return objects, ""
+
+
+def _manifest_object(document: Json, namespace: str) -> Json:
+    metadata, spec = mapping(document, "metadata"), mapping(document, "spec")
+    if string(document, "kind") == "CronJob":
+        spec = mapping(mapping(spec, "jobTemplate"), "spec")
+    pod = mapping(mapping(spec, "template"), "spec")
+    images = [string(c, "image") for key in ("initContainers", "containers") for c in sequence(pod, key)]
+    return {
+        "kind": string(document, "kind"),
+        "namespace": string(metadata, "namespace") or namespace,
+        "name": string(metadata, "name"),
+        "images": images,
+    }
+
+
+def _labelled_chart(item: ObjectDigest) -> str:
+    """Returns the chart's name from a label such as ``conductor-1.1.0``, or an empty string."""
+    label = next((item.labels[key] for key in _CHART_LABELS if key in item.labels), "")
+    name, _, version = label.rpartition("-")
+    return name if version[:1].isdigit() or version[:2].lower() == "v1" else ""
+
+
+def _owned_objects(context: Context, conductor: Json | None) -> Iterator[Json]:
+    """Yields each workload that a release or addon accounts for, with the way we know."""
+    newest: dict[tuple[str, str], Json] = {}
+    for release in context.digest.releases:
+        if release["status"] == "DEPLOYED":
+            newest[release["namespace"], release["name"]] = release
+    addons = {_addon_chart(addon): addon.name for addon in context.digest.of("Addon", "ClusterAddon")}
+    for item in context.digest.of(*_OWNED):
+        if item.owner is not None:
+            continue
+        owner, how, release = _owner(item, conductor, newest, addons)
+        if owner:
+            yield {
+                "kind": item.kind,
+                "namespace": item.namespace,
+                "name": item.name,
+                "owner": owner,
+                "how": how,
+                "release": release,
+                "images": [container.image for container in item.containers],
+                "path": item.path,
+                "pointer": item.pointer,
+            }
+
+
+def _owner(
+    item: ObjectDigest,
+    conductor: Json | None,
+    releases: dict[tuple[str, str], Json],
+    addons: dict[tuple[str, str], str],
+) -> tuple[str, str, str]:
+    """Returns (owner word, how we know, release name); empty strings when nothing accounts for the object."""
+    release, how = _release_of(item, conductor, releases)
+    if release is not None and conductor is not None and release["name"] == conductor["name"]:
+        return "conductor", how, release["name"]
+    if release is None and _labelled_chart(item) == CHART:
+        return "conductor", "its chart label names the chart conductor", ""
+    if release is not None and (release["chart"], release["chart_version"]) in addons:
+        return "platform_application", f"{how}; an Addon ships this chart", release["name"]
+    if _ADDON_LABEL in item.labels:
+        return "platform_application", f"its label {_ADDON_LABEL} names an addon", ""
+    return ("unknown", how, release["name"]) if release is not None else ("", "", "")
+
+
+def _release_of(
+    item: ObjectDigest, conductor: Json | None, releases: dict[tuple[str, str], Json]
+) -> tuple[Json | None, str]:
+    candidates = [*releases.values(), *([conductor] if conductor else [])]
+    for release in candidates:
+        if any(
+            (entry["kind"], entry["namespace"], entry["name"]) == item.key for entry in release["objects"]
+        ):
+            return release, "it stands in the release's manifest"
+    for label in _INSTANCE_LABELS:
+        for release in candidates:
+            if item.labels.get(label) == release["name"] and item.namespace == release["namespace"]:
+                return release, f"its label {label} names the release"
+    return None, ""
+
+
+def _addon_chart(addon: ObjectDigest) -> tuple[str, str]:
+    reference = mapping(mapping(addon.body, "spec"), "chartReference")
+    return string(reference, "chart").rpartition("/")[2], string(reference, "version")
+
+
+CONDUCTOR = Collector(
+    name="conductor", collect=collect, needs=listing("", "configmaps"), after=("workloads", "cluster")
+)

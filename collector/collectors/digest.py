@@ -1,0 +1,188 @@
+"""What later collectors need of the objects an earlier one streamed past, in a few hundred bytes each.
+
+So a list is read once, however many collectors draw on it. Positions are kept, because evidence points at
+``entry#/items/N``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from collector.records import Json
+from collector.records.access import integer, mapping, sequence, string
+
+_KEPT_LABELS = frozenset(
+    {
+        "app",
+        "app.kubernetes.io/component",
+        "app.kubernetes.io/instance",
+        "app.kubernetes.io/managed-by",
+        "app.kubernetes.io/name",
+        "app.kubernetes.io/version",
+        "chart",
+        "component",
+        "helm.sh/chart",
+        "heritage",
+        "kubeaddons.mesosphere.io/name",
+        "name",
+        "release",
+    }
+)
+_LIMIT = 100_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ContainerDigest:
+    """One container: ``image`` as the spec asks for it, ``image_id`` as the node runs it."""
+
+    name: str
+    image: str
+    image_id: str
+    init: bool
+    ready: bool
+    restarts: int
+    waiting: str
+    terminated: Mapping[str, Json] | None
+    last_terminated: Mapping[str, Json] | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ObjectDigest:
+    """One object. ``path`` and ``pointer`` say where in the bundle it is; ``body`` only for small kinds."""
+
+    kind: str
+    namespace: str
+    name: str
+    labels: Mapping[str, str]
+    owner: tuple[str, str] | None
+    path: str
+    pointer: str
+    phase: str = ""
+    containers: tuple[ContainerDigest, ...] = ()
+    body: Mapping[str, Json] = field(default_factory=dict)
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Identity inside the cluster."""
+        return self.kind, self.namespace, self.name
+
+
+# Kinds whose metadata, spec and status later collectors read; they are small.
+_WITH_BODY = frozenset({"Addon", "CronJob", "Ingress", "Job"})
+_WITH_ALL_LABELS = frozenset({"Node"})
+_KINDS = _WITH_BODY | {
+    "CustomResourceDefinition",
+    "DaemonSet",
+    "Deployment",
+    "Namespace",
+    "Node",
+    "Pod",
+    "ReplicaSet",
+    "StatefulSet",
+}
+
+
+class Digest:
+    """Filled by the collectors that stream objects, read by those that come after them.
+
+    Attributes:
+        listed: how many objects of each resource were seen; a resource that could not be listed is absent.
+        releases: Helm release records in the form of ``helm/releases.json``.
+        ownership: owner word for each (kind, namespace, name) that a release or addon accounts for.
+        conductor_namespaces: where Conductor was found.
+    """
+
+    def __init__(self) -> None:
+        self._objects: dict[str, list[ObjectDigest]] = {}
+        self.releases: list[Json] = []
+        self.ownership: dict[tuple[str, str, str], str] = {}
+        self.conductor_namespaces: tuple[str, ...] = ()
+        self.listed: dict[str, int] = {}
+
+    def add(self, item: Mapping[str, Json], *, kind: str, path: str, pointer: str) -> None:
+        """Takes note of one object that is being written to ``path`` at ``pointer``."""
+        known = self._objects.setdefault(kind, [])
+        if kind in _KINDS and len(known) < _LIMIT:
+            known.append(_digest(item, kind, path, pointer))
+
+    def of(self, *kinds: str) -> list[ObjectDigest]:
+        """Returns the objects of these kinds in the order they were read."""
+        return [item for kind in kinds for item in self._objects.get(kind, ())]
+
+    def find(self, kind: str, namespace: str, name: str) -> ObjectDigest | None:
+        """Returns one object, or None."""
+        return next(
+            (item for item in self._objects.get(kind, ()) if item.key == (kind, namespace, name)), None
+        )
+
+    def top(self, item: ObjectDigest) -> ObjectDigest:
+        """Returns the object at the top of the chain of owner references, itself if it has none."""
+        for _ in range(8):
+            if item.owner is None:
+                break
+            above = self.find(item.owner[0], item.namespace, item.owner[1])
+            if above is None:
+                break
+            item = above
+        return item
+
+
+def _digest(item: Mapping[str, Json], kind: str, path: str, pointer: str) -> ObjectDigest:
+    metadata = mapping(item, "metadata")
+    labels = mapping(metadata, "labels")
+    keep_all = kind in _WITH_ALL_LABELS
+    parts = ("metadata", "spec", "status") if kind in _WITH_BODY else ()
+    owners = [entry for entry in sequence(metadata, "ownerReferences") if entry.get("controller")]
+    return ObjectDigest(
+        kind=kind,
+        namespace=string(metadata, "namespace"),
+        name=string(metadata, "name"),
+        labels={
+            key: value
+            for key, value in labels.items()
+            if isinstance(value, str) and (keep_all or key in _KEPT_LABELS)
+        },
+        owner=(string(owners[0], "kind"), string(owners[0], "name")) if owners else None,
+        path=path,
+        pointer=pointer,
+        phase=string(mapping(item, "status"), "phase"),
+        containers=tuple(_containers(item, kind)),
+        body={key: item[key] for key in parts if key in item},
+    )
+
+
+def _containers(item: Mapping[str, Json], kind: str) -> list[ContainerDigest]:
+    spec = mapping(item, "spec")
+    if kind == "CronJob":
+        spec = mapping(mapping(spec, "jobTemplate"), "spec")
+    if kind != "Pod":
+        spec = mapping(mapping(spec, "template"), "spec")
+    status = mapping(item, "status")
+    found = []
+    for where, statuses, init in (
+        ("initContainers", "initContainerStatuses", True),
+        ("containers", "containerStatuses", False),
+        ("ephemeralContainers", "ephemeralContainerStatuses", False),
+    ):
+        known = {string(entry, "name"): entry for entry in sequence(status, statuses)}
+        found += [
+            _container(entry, known.get(string(entry, "name"), {}), init=init)
+            for entry in sequence(spec, where)
+        ]
+    return found
+
+
+def _container(entry: Json, status: Json, *, init: bool) -> ContainerDigest:
+    state, last = mapping(status, "state"), mapping(status, "lastState")
+    return ContainerDigest(
+        name=string(entry, "name"),
+        image=string(entry, "image"),
+        image_id=string(status, "imageID"),
+        init=init,
+        ready=status.get("ready") is True,
+        restarts=integer(status, "restartCount"),
+        waiting=string(mapping(state, "waiting"), "reason"),
+        terminated=mapping(state, "terminated") or None,
+        last_terminated=mapping(last, "terminated") or None,
+    )

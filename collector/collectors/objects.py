@@ -1,0 +1,160 @@
+"""Reads lists of Kubernetes objects into the bundle, one entry a namespace, and digests them on the way."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+
+from collector.bundle import layout
+from collector.collectors.base import Context, gap_of
+from collector.kube.discovery import ApiResource
+from collector.kube.errors import ApiError, ForbiddenError
+from collector.kube.lists import ListRead
+from collector.records import ContentError, Gap, Json, Objects, Record, Status
+from collector.records.access import mapping, string
+
+
+def read_resource(context: Context, resource: ApiResource) -> Iterator[Record]:
+    """Yields every object of a resource, as far as namespaces and rights allow.
+
+    Where the whole cluster may not be listed, the namespaces the operator named (or the kubeconfig's) are
+    tried one by one, and the gap is recorded.
+    """
+    wanted: tuple[str | None, ...] = context.spec.namespaces if resource.namespaced else ()
+    if wanted:
+        yield from _read(context, resource, wanted)
+        return
+    read = ListRead(context.api, resource)
+    items = iter(read)
+    try:
+        first = next(items, None)
+    except ForbiddenError as error:
+        yield gap_of(error, f"list {resource.full_name}", needs=grant(resource))
+        if resource.namespaced:
+            yield from _read(context, resource, _fallback_namespaces(context), told=True)
+        return
+    except ApiError as error:
+        yield gap_of(error, f"list {resource.full_name}")
+        return
+    context.digest.listed.setdefault(resource.full_name, 0)
+    everything = itertools.chain([first], items) if first is not None else ()
+    yield from _entries(context, resource, everything, read)
+
+
+def grant(resource: ApiResource) -> str:
+    """Returns the grant that would allow the list, in words kubectl users know."""
+    scope = "ClusterRole" if not resource.namespaced else "ClusterRole (or a Role in each namespace)"
+    return f"{scope}: verbs get, list on {resource.full_name}"
+
+
+def _fallback_namespaces(context: Context) -> tuple[str | None, ...]:
+    own = context.api.connection.namespace
+    return tuple(dict.fromkeys((*context.spec.conductor_namespaces, own)))
+
+
+def _read(
+    context: Context, resource: ApiResource, namespaces: Iterable[str | None], *, told: bool = False
+) -> Iterator[Record]:
+    """Lists namespace by namespace. ``told``: that listing is denied has been said already."""
+    for namespace in namespaces:
+        read = ListRead(context.api, resource, namespace)
+        items = iter(read)
+        try:
+            first = next(items, None)
+        except ForbiddenError as error:
+            if not told:
+                yield gap_of(
+                    error,
+                    f"list {resource.full_name}",
+                    namespace=namespace or "",
+                    needs=f"Role in {namespace}: verbs get, list on {resource.full_name}",
+                )
+            continue
+        except ApiError as error:
+            yield gap_of(error, f"list {resource.full_name}", namespace=namespace or "")
+            continue
+        context.digest.listed.setdefault(resource.full_name, 0)
+        rest = itertools.chain([first], items) if first is not None else ()
+        yield _entry(context, resource, namespace, rest, read)
+
+
+def _entries(
+    context: Context, resource: ApiResource, items: Iterable[Mapping[str, Json]], read: ListRead
+) -> Iterator[Record]:
+    """Splits a cluster-wide list by namespace; servers return it in that order, so nothing is held."""
+    if not resource.namespaced:
+        yield _entry(context, resource, None, items, read)
+        return
+    seen: set[str] = set()
+    broken: list[Gap] = []
+    groups = itertools.groupby(_until_error(items, resource, broken), key=_namespace)
+    for namespace, members in groups:
+        if namespace in seen:
+            broken.append(
+                Gap(
+                    subject=f"list {resource.full_name}",
+                    status=Status.PARTIAL,
+                    reason="the server did not return the list in order of namespaces",
+                    namespace=namespace,
+                )
+            )
+            continue
+        seen.add(namespace)
+        yield _entry(context, resource, namespace, members, read)
+    yield from broken
+    if read.inconsistent:
+        yield _inconsistent(resource)
+
+
+def _until_error(
+    items: Iterable[Mapping[str, Json]], resource: ApiResource, broken: list[Gap]
+) -> Iterator[Mapping[str, Json]]:
+    try:
+        yield from items
+    except ApiError as error:
+        broken.append(gap_of(error, f"list {resource.full_name}"))
+
+
+def _namespace(item: Mapping[str, Json]) -> str:
+    return string(mapping(item, "metadata"), "namespace")
+
+
+def _entry(
+    context: Context,
+    resource: ApiResource,
+    namespace: str | None,
+    items: Iterable[Mapping[str, Json]],
+    read: ListRead,
+) -> Objects:
+    path = layout.objects_path(resource.group, resource.plural, namespace)
+    bare = layout.is_bare_array(resource.group, resource.plural)
+
+    def observed() -> Iterator[Mapping[str, Json]]:
+        try:
+            for index, item in enumerate(items):
+                pointer = f"/{index}" if bare else f"/items/{index}"
+                context.digest.add(item, kind=resource.kind, path=path, pointer=pointer)
+                context.digest.listed[resource.full_name] += 1
+                yield item
+        except ApiError as error:
+            raise ContentError(
+                gap_of(error, f"list {resource.full_name}", namespace=namespace or "")
+            ) from error
+        if read.inconsistent and not resource.namespaced:
+            raise ContentError(_inconsistent(resource))
+
+    return Objects(
+        path=path,
+        kind="" if bare else f"{resource.kind}List",
+        api_version=resource.api_version,
+        item_kind=resource.kind,
+        items=observed(),
+    )
+
+
+def _inconsistent(resource: ApiResource) -> Gap:
+    return Gap(
+        subject=f"list {resource.full_name}",
+        status=Status.PARTIAL,
+        reason="the server expired its snapshot while paging; the rest is from a later moment",
+    )

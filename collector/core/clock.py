@@ -1,0 +1,62 @@
+"""The one clock. Everything that asks for the time takes a ``Clock``, so tests and the demo can set it."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Wall time for records, monotonic time for durations and deadlines."""
+
+    def now(self) -> datetime:
+        """Returns the current time, aware, in UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Returns seconds from an arbitrary start; never goes back."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Waits. Only retry loops call it, and only for what their deadline leaves."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+class OffsetClock(SystemClock):
+    """A clock that runs normally but started at ``start``: the demo lives at the time of its recording."""
+
+    def __init__(self, start: datetime) -> None:
+        self._shift: timedelta = start - datetime.now(UTC)
+
+    def now(self) -> datetime:
+        return super().now() + self._shift
+
+
+def rfc3339(moment: datetime) -> str:
+    """Returns ``2026-11-20T22:00:41Z``: UTC, whole seconds."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_rfc3339(text: object) -> datetime | None:
+    """Returns the time a Kubernetes object states, or None when it states none that can be read."""
+    if not isinstance(text, str) or not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

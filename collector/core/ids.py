@@ -1,0 +1,25 @@
+"""Identifiers: of runs and bundles (random), of findings (stable over runs)."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import UTC, datetime
+
+import msgspec
+
+
+def new_bundle_id(now: datetime) -> str:
+    """Returns an id of ``[a-z0-9]`` only, so that an Errbit text search takes it as one word."""
+    return f"cnd{now.astimezone(UTC):%Y%m%dt%H%M%Sz}{secrets.token_hex(4)}"
+
+
+def fingerprint(*parts: str) -> str:
+    """Returns 16 hex digits that identify what ``parts`` say; the same in every run."""
+    joined = "\x1f".join(part.replace("\x1f", "") for part in parts)
+    return hashlib.sha256(joined.encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def digest(value: object) -> str:
+    """Returns the SHA-256 of ``value`` as canonical JSON. Takes what msgspec can encode."""
+    return hashlib.sha256(msgspec.json.encode(value, order="deterministic")).hexdigest()

@@ -1,0 +1,131 @@
+"""One notice as an Errbit-compatible server takes it: all fields, all clean, all bounded."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from collector.delivery import clean
+from collector.findings import RunInfo
+from collector.records.model import Json
+
+MAX_BODY = 48_000
+_TITLE_BYTES = 200
+_SHORT = 200
+_DROPPABLE = re.compile(r"(?:evidence|excerpt|fact)(?:_|$)")
+_VERSION = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9}){0,5}")
+
+Params = dict[str, Json]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """Who sends: environment and host name as the endpoint shows them."""
+
+    environment: str
+    hostname: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """One notice. ``uid`` is stable over retries; ``name`` is its type; ``document`` is what is sent."""
+
+    uid: str
+    name: str
+    document: Mapping[str, Json]
+
+    def body(self) -> bytes:
+        """Returns the JSON text; fails on what JSON cannot say, which cleaning has ruled out."""
+        text = json.dumps(self.document, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+        return text.encode()
+
+    def minimal(self) -> Notice:
+        """Returns the notice without its params: what a server that chokes on them may still take."""
+        document = {
+            **self.document,
+            "params": {"notice_uid": self.uid, "reduced": "the server failed on the rest"},
+        }
+        return Notice(uid=self.uid, name=self.name, document=document)
+
+
+def make_notice(
+    *,
+    uid: str,
+    name: str,
+    message: str,
+    frame: tuple[str, str],
+    where: tuple[str, str],
+    run: RunInfo,
+    site: Site,
+    params: Params,
+) -> Notice:
+    """Returns a notice, cleaned and fitted; ``params`` may be of any depth, width and size.
+
+    ``name``, ``message``, ``frame`` (file and function of the one backtrace frame, without which one server
+    takes nothing) and ``where`` (component and action) decide the grouping.
+    """
+    version = _VERSION.match(run.agent_version)
+    common: Params = {
+        "bundle_id": run.bundle_id,
+        "notice_uid": uid,
+        "label": run.label,
+        "case": run.case,
+        "policy_id": run.policy.id,
+        "agent_version": run.agent_version,
+        "demo": run.demo,
+    }
+    document = {
+        "notifier": {"name": "conductor-diag", "version": clean.text(run.agent_version, _SHORT), "url": ""},
+        "errors": [
+            {
+                "type": clean.text(name, 120),
+                "message": clean.text(message, _TITLE_BYTES) or "Untitled",
+                "backtrace": [
+                    {
+                        "file": clean.text(frame[0], _SHORT),
+                        "function": clean.text(frame[1], _SHORT),
+                        "line": 1,
+                    }
+                ],
+            }
+        ],
+        "context": {
+            "environment": clean.text(site.environment, _SHORT) or "production",
+            "component": clean.text(where[0], _SHORT),
+            "action": clean.text(where[1], _SHORT),
+            "hostname": clean.text(site.hostname, _SHORT),
+            "version": version[0] if version else "0",
+            "userAgent": user_agent(run.agent_version),
+        },
+        "environment": {},
+        "session": {},
+        "params": clean.value({**common, **params}),
+    }
+    return _fit(Notice(uid=uid, name=document["errors"][0]["type"], document=document))
+
+
+def user_agent(agent_version: str) -> str:
+    """Returns the User-Agent for a version; ASCII, because it also stands in a header."""
+    return "conductor-diag/" + re.sub(r"[^0-9A-Za-z.+-]", "_", agent_version[:_SHORT])
+
+
+def _fit(notice: Notice) -> Notice:
+    """Returns the notice with at most 48,000 bytes of body: evidence goes first, the largest piece first."""
+    params: Params = dict(notice.document["params"])
+    dropped: list[str] = []
+    fitted = notice
+    while len(fitted.body()) > MAX_BODY:
+        pieces = {
+            name: len(json.dumps(value, ensure_ascii=False))
+            for name, value in params.items()
+            if name != "dropped"
+        }
+        choice = [name for name in pieces if _DROPPABLE.match(name)] or list(pieces)
+        largest = max(choice, key=lambda name: pieces[name])
+        dropped.append(largest)
+        del params[largest]
+        params["dropped"] = clean.text(f"to keep the notice small: {', '.join(dropped)}")
+        fitted = Notice(uid=notice.uid, name=notice.name, document={**notice.document, "params": params})
+    return fitted

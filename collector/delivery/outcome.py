@@ -1,0 +1,104 @@
+"""How a delivery ended, in counts, in one of five words and in one sentence."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from collector.delivery.verdict import Receipt, Verdict
+
+
+class DeliveryState(enum.StrEnum):
+    """How a delivery ended. The words are used everywhere, in files and on screens."""
+
+    DELIVERED = "delivered"
+    PARTLY = "partly"
+    SPOOLED = "spooled"
+    REJECTED = "rejected"
+    UNREACHABLE = "unreachable"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """The result for one batch of notices.
+
+    Attributes:
+        sent, spooled, rejected: how many were accepted, kept for later, turned away.
+        resent: how many of an earlier run's notices were accepted before.
+        reason: one sentence, safe to show; ``hint``: what to change or type next, empty if nothing.
+        link: the endpoint's page of the last notice sent, empty if unknown.
+    """
+
+    state: DeliveryState
+    sent: int = 0
+    spooled: int = 0
+    rejected: int = 0
+    resent: int = 0
+    reason: str = ""
+    hint: str = ""
+    link: str = ""
+
+    @property
+    def complete(self) -> bool:
+        """True when the endpoint has everything."""
+        return self.state is DeliveryState.DELIVERED
+
+
+class Fate(enum.Enum):
+    """Where a notice is now."""
+
+    SENT = enum.auto()
+    SPOOLED = enum.auto()
+    REJECTED = enum.auto()
+    LOST = enum.auto()
+
+
+def summarise(outcomes: Sequence[tuple[Fate, Receipt]], host: str) -> Delivery:
+    """Returns what became of a batch, told by the first notice that had trouble."""
+    fates = [fate for fate, _ in outcomes]
+    counts = {fate: fates.count(fate) for fate in Fate}
+    trouble = next((receipt for fate, receipt in outcomes if fate is not Fate.SENT), None)
+    trouble = trouble or next((receipt for _, receipt in outcomes if receipt.reason), None)
+    return Delivery(
+        state=_state(counts),
+        sent=counts[Fate.SENT],
+        spooled=counts[Fate.SPOOLED],
+        rejected=counts[Fate.REJECTED],
+        reason=_sentence(counts, host, trouble),
+        hint=_hint(counts, trouble),
+        link=next((receipt.link for _, receipt in reversed(outcomes) if receipt.link), ""),
+    )
+
+
+def fate_of(receipt: Receipt) -> Fate:
+    """Returns where a notice belongs after its receipt; SPOOLED still has to be done."""
+    if receipt.verdict.accepted:
+        return Fate.SENT
+    return Fate.SPOOLED if receipt.verdict is Verdict.UNAVAILABLE else Fate.REJECTED
+
+
+def _state(counts: Mapping[Fate, int]) -> DeliveryState:
+    if counts[Fate.SENT] == sum(counts.values()):
+        return DeliveryState.DELIVERED
+    if counts[Fate.SENT]:
+        return DeliveryState.PARTLY
+    if counts[Fate.LOST]:
+        return DeliveryState.UNREACHABLE
+    return DeliveryState.SPOOLED if counts[Fate.SPOOLED] else DeliveryState.REJECTED
+
+
+def _sentence(counts: Mapping[Fate, int], host: str, trouble: Receipt | None) -> str:
+    total = sum(counts.values())
+    if not total:
+        return "there was nothing to send"
+    words = {Fate.SPOOLED: "kept for later", Fate.REJECTED: "turned away", Fate.LOST: "not kept"}
+    parts = [f"{counts[Fate.SENT]} of {total} notices delivered to {host}"]
+    parts += [f"{counts[fate]} {word}" for fate, word in words.items() if counts[fate]]
+    return ", ".join(parts) + (f": {trouble.reason}" if trouble else "")
+
+
+def _hint(counts: Mapping[Fate, int], trouble: Receipt | None) -> str:
+    if trouble and trouble.hint:
+        return trouble.hint
+    return "send what was kept: conductor-diag upload" if counts[Fate.SPOOLED] else ""

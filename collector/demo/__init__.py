@@ -1,0 +1,1 @@
+"""A recorded cluster behind a real API on loopback: the demo's and the tests' stand-in for a cluster."""

@@ -1,0 +1,226 @@
+"""Turns flags, kubeconfig files or a pod's service account into a connection.
+
+The ``kubernetes`` client reads the configuration, runs exec plugins, renews tokens and builds the TLS
+pool; its models are never used. Nothing is ever written back to a kubeconfig.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from collector.core.errors import KubeconfigError
+
+SERVICE_ACCOUNT_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+_SERVICE_ACCOUNT_NAMESPACE = SERVICE_ACCOUNT_TOKEN.with_name("namespace")
+_DEFAULT_KUBECONFIG = "~/.kube/config"
+_OVERRIDE = "conductor-diag-override"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectionOptions:
+    """What the operator said about the cluster; names and meanings are kubectl's."""
+
+    kubeconfig: str = ""
+    context: str = ""
+    cluster: str = ""
+    user: str = ""
+    server: str = ""
+    certificate_authority: str = ""
+    client_certificate: str = ""
+    client_key: str = ""
+    tls_server_name: str = ""
+    insecure_skip_tls_verify: bool = False
+    impersonate: str = ""
+    impersonate_groups: tuple[str, ...] = ()
+    impersonate_uid: str = ""
+    request_timeout: float = 30.0
+
+    @property
+    def explicit(self) -> bool:
+        """True when the operator named a cluster, so that a pod's own service account must not be used."""
+        return bool(self.kubeconfig or self.context or self.cluster or self.user or self.server)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connection:
+    """A cluster we can ask. ``pool`` is a urllib3 PoolManager; ``headers`` gives fresh credentials."""
+
+    server: str
+    context: str
+    user: str
+    namespace: str
+    tls_verified: bool
+    request_timeout: float
+    pool: Any = field(repr=False)
+    headers: Callable[[], Mapping[str, str]] = field(repr=False)
+
+
+def in_cluster() -> bool:
+    """True inside a pod that has a service account token mounted."""
+    return bool(os.environ.get("KUBERNETES_SERVICE_HOST")) and SERVICE_ACCOUNT_TOKEN.is_file()
+
+
+def connect(options: ConnectionOptions) -> Connection:
+    """Returns a connection; sends nothing yet (exec plugins run here).
+
+    Raises:
+        KubeconfigError: no usable configuration, an unknown context, a plugin that failed.
+    """
+    # Imported here: the package alone takes longer to load than `--help` may.
+    from kubernetes import client, config  # noqa: PLC0415 - start-up time of every other verb
+
+    configuration = client.Configuration()
+    try:
+        if not options.explicit and in_cluster():
+            config.load_incluster_config(client_configuration=configuration)
+            place = _Place("in-cluster", "service account", _own_namespace())
+        else:
+            place = _load_kubeconfig(options, configuration)
+        _apply_overrides(options, configuration)
+        pool = client.ApiClient(configuration).rest_client.pool_manager
+    except KubeconfigError:
+        raise
+    except Exception as error:
+        # The client raises its own, yaml's, subprocess' and ssl's errors here; all mean the same.
+        raise KubeconfigError(
+            "the cluster configuration cannot be used",
+            why=_reason(error),
+            hint="try: kubectl config get-contexts, then conductor-diag collect --context NAME",
+        ) from error
+    impersonation = _impersonation(options)
+
+    def headers() -> Mapping[str, str]:
+        settings = configuration.auth_settings().get("BearerToken")
+        token = {"Authorization": str(settings["value"])} if settings and settings.get("value") else {}
+        return token | impersonation
+
+    return Connection(
+        server=str(configuration.host).rstrip("/"),
+        context=place.context,
+        user=place.user,
+        namespace=place.namespace,
+        tls_verified=bool(configuration.verify_ssl),
+        request_timeout=options.request_timeout,
+        pool=pool,
+        headers=headers,
+    )
+
+
+class _Catcher(logging.Handler):
+    def __init__(self, caught: list[logging.LogRecord]) -> None:
+        super().__init__(logging.ERROR)
+        self._caught = caught
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._caught.append(record)
+
+
+@contextlib.contextmanager
+def _complaints() -> Iterator[list[logging.LogRecord]]:
+    """Catches what the client logs instead of raising: a failed plugin, with its output and secrets in it."""
+    caught: list[logging.LogRecord] = []
+    handler = _Catcher(caught)
+    root = logging.getLogger()
+    root.addHandler(handler)
+    try:
+        yield caught
+    finally:
+        root.removeHandler(handler)
+
+
+@dataclass(frozen=True)
+class _Place:
+    context: str
+    user: str
+    namespace: str
+
+
+def _own_namespace() -> str:
+    try:
+        return _SERVICE_ACCOUNT_NAMESPACE.read_text(encoding="utf-8").strip()
+    except OSError:
+        return "default"
+
+
+def _load_kubeconfig(options: ConnectionOptions, configuration: Any) -> _Place:
+    from kubernetes.config import kube_config  # noqa: PLC0415 - start-up time of every other verb
+
+    paths = options.kubeconfig or os.environ.get("KUBECONFIG") or _DEFAULT_KUBECONFIG
+    merged = kube_config.KubeConfigMerger(paths).config
+    if merged is None:
+        if options.server:
+            return _Place("--server", options.user or "anonymous", "default")
+        raise KubeconfigError(
+            f"no kubeconfig found at {paths}",
+            why="neither --kubeconfig, KUBECONFIG nor a pod's service account names a cluster",
+            hint="try: conductor-diag collect --kubeconfig FILE, or see it work first: conductor-diag demo",
+        )
+    name = options.context or merged.safe_get("current-context")
+    if not name:
+        raise KubeconfigError(
+            f"{paths} has no current context",
+            hint="try: conductor-diag collect --context NAME (kubectl config get-contexts lists them)",
+        )
+    known = [str(entry["name"]) for entry in merged["contexts"].value]
+    if name not in known:
+        raise KubeconfigError(
+            f"no context {name!r} in {paths}",
+            why=f"it has: {', '.join(known) or 'none'}",
+            hint="try: conductor-diag collect --context NAME",
+        )
+    context = dict(merged["contexts"].get_with_name(name)["context"].value)
+    changes = {"cluster": options.cluster, "user": options.user}
+    context |= {key: value for key, value in changes.items() if value}
+    merged.value["contexts"].append({"name": _OVERRIDE, "context": context})
+    # Called directly rather than through load_kube_config, which would write renewed tokens back to the file.
+    loader = kube_config.KubeConfigLoader(merged, active_context=_OVERRIDE, config_base_path=None)
+    with _complaints() as complaints:
+        loader.load_and_set(configuration)
+    if complaints:
+        raise KubeconfigError(
+            f"the credentials of context {name!r} could not be obtained",
+            why="the kubeconfig's credential plugin failed",
+            hint="try: kubectl get --raw /version (it runs the same plugin), then conductor-diag again",
+        )
+    return _Place(name, str(context.get("user", "")), str(context.get("namespace") or "default"))
+
+
+def _apply_overrides(options: ConnectionOptions, configuration: Any) -> None:
+    if options.server:
+        configuration.host = options.server.rstrip("/")
+    if options.certificate_authority:
+        configuration.ssl_ca_cert = options.certificate_authority
+    if options.client_certificate:
+        configuration.cert_file = options.client_certificate
+        configuration.key_file = options.client_key or options.client_certificate
+    if options.tls_server_name:
+        configuration.tls_server_name = options.tls_server_name
+    if options.insecure_skip_tls_verify:
+        configuration.verify_ssl = False
+    if not configuration.verify_ssl:
+        # The report carries a red banner instead of one warning for every request.
+        import urllib3  # noqa: PLC0415 - start-up time of every other verb
+
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+
+
+def _impersonation(options: ConnectionOptions) -> dict[str, str]:
+    headers = {}
+    if options.impersonate:
+        headers["Impersonate-User"] = options.impersonate
+    if options.impersonate_groups:
+        headers["Impersonate-Group"] = ",".join(options.impersonate_groups)
+    if options.impersonate_uid:
+        headers["Impersonate-Uid"] = options.impersonate_uid
+    return headers
+
+
+def _reason(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__

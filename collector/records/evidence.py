@@ -1,0 +1,20 @@
+"""How analysis and reports look into a bundle, whether it is still being written or came by mail."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from collector.records.model import Entry
+
+
+class EvidenceReader(Protocol):
+    """Read-only access to the redacted entries."""
+
+    def entries(self) -> Sequence[Entry]:
+        """Returns the entries written so far, in the order of the archive."""
+        ...
+
+    def read(self, path: str) -> bytes:
+        """Returns one entry's content. Raises KeyError if there is none, BundleError if it is damaged."""
+        ...

@@ -1,0 +1,55 @@
+"""Blocks between BEGIN and END lines: private keys and licences go, certificates stay."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from collector.redaction.rules import Span
+
+
+class Armour:
+    """Blocks between BEGIN and END lines, as PEM has them, by label."""
+
+    def __init__(self, blocks: Sequence[tuple[str, str]]) -> None:
+        self._blocks = tuple(
+            (
+                kind,
+                re.compile(rf"-{{4,5}} ?BEGIN {label} ?-{{4,5}}".encode()),
+                re.compile(rf"-{{4,5}} ?END {label} ?-{{4,5}}".encode()),
+            )
+            for label, kind in blocks
+        )
+
+    def inline(self, line: bytes) -> list[Span]:
+        """Returns the spans of private blocks in ``line``: to their end, or else to the end of the line."""
+        found: list[Span] = []
+        if b"BEGIN " not in line:
+            return found
+        for kind, begin, end in self._blocks:
+            at = begin.search(line) if kind else None
+            while at is not None:
+                closed = end.search(line, at.end())
+                stop = closed.end() if closed else len(line)
+                found.append((at.start(), stop, kind))
+                at = begin.search(line, stop)
+        return found
+
+    def opened(self, line: bytes) -> tuple[str, re.Pattern[bytes]] | None:
+        r"""Returns kind and end of the block that ``line`` leaves open, if any.
+
+        One that goes on after its label with an escaped newline (``\n``) stands in this line altogether.
+        """
+        if b"BEGIN " not in line:
+            return None
+        for kind, begin, end in self._blocks:
+            last = None
+            for last in begin.finditer(line):
+                pass
+            if last and not end.search(line, last.end()) and b"\\n" not in line[last.end() :]:
+                return kind, end
+        return None
+
+    def opens_private(self, line: bytes) -> bool:
+        """True when a private block begins in ``line``."""
+        return bool(self.inline(line))

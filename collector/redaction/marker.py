@@ -1,0 +1,76 @@
+"""Placeholders: what stands where a value stood, equal for equal values of one run and for no one else."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections import Counter
+from collections.abc import Iterable
+
+STRUCTURAL_KINDS = (
+    "compressed",
+    "configmap-value",
+    "data-value",
+    "encoded",
+    "key-material",
+    "line",
+    "overlong-line",
+    "secret-data",
+)
+"""Kinds the structural rules use beside those of the text rules."""
+
+_KEY_BYTES = 32
+_FILLER = b"*"
+
+
+class Marker:
+    """Makes placeholders and recognises its own.
+
+    Args:
+        kinds: all kinds in use; only these are recognised, so that an invented placeholder hides nothing.
+        key: HMAC key; random when None. It never leaves this object.
+    """
+
+    def __init__(self, kinds: Iterable[str], key: bytes | None = None) -> None:
+        self._key = secrets.token_bytes(_KEY_BYTES) if key is None else key
+        known = "|".join(re.escape(kind) for kind in sorted({*kinds, *STRUCTURAL_KINDS}))
+        self._pattern = re.compile(rf"\[REDACTED:(?:{known}):[0-9a-f]{{8}}\]".encode())
+
+    def digest(self) -> hmac.HMAC:
+        """Returns a running HMAC-SHA256, for values too long to hold."""
+        return hmac.new(self._key, digestmod=hashlib.sha256)
+
+    def mark(self, kind: str, value: bytes, counts: Counter[str]) -> bytes:
+        """Returns the placeholder for ``value`` and counts it."""
+        digest = self.digest()
+        digest.update(value)
+        return self.close(kind, digest, counts)
+
+    def mark_text(self, kind: str, value: str, counts: Counter[str]) -> str:
+        """Returns the placeholder for a string; a string of placeholders only is left alone."""
+        raw = value.encode("utf-8", "surrogatepass")
+        if not value or not self._pattern.sub(b"", raw).strip():
+            return value
+        return self.mark(kind, raw, counts).decode("ascii")
+
+    def close(self, kind: str, digest: hmac.HMAC, counts: Counter[str]) -> bytes:
+        """Returns the placeholder for what ``digest`` was fed, and counts it."""
+        counts[kind] += 1
+        return f"[REDACTED:{kind}:{digest.hexdigest()[:8]}]".encode()
+
+    def placeholders(self, line: bytes) -> list[tuple[int, int]]:
+        """Returns where placeholders stand in ``line``."""
+        if b"[REDACTED:" not in line:
+            return []
+        return [found.span() for found in self._pattern.finditer(line)]
+
+    def blanked(self, line: bytes, places: list[tuple[int, int]]) -> bytes:
+        """Returns ``line``, of the same length, with the words inside placeholders made meaningless."""
+        if not places:
+            return line
+        blank = bytearray(line)
+        for start, end in places:
+            blank[start:end] = _FILLER * (end - start)
+        return bytes(blank)

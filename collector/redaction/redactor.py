@@ -1,0 +1,188 @@
+"""The one way anything read from a cluster turns into bytes that may be written."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping
+from typing import Any
+
+import msgspec
+
+from collector.records import Json, Objects, Redacted
+from collector.redaction import jsontext, stream
+from collector.redaction.errors import RedactionError
+from collector.redaction.linefilter import LineFilter
+from collector.redaction.marker import Marker
+from collector.redaction.markup import redact_html
+from collector.redaction.rules import Rules
+from collector.redaction.structure import MAX_ITEM
+from collector.redaction.text import TextEngine
+
+_UNLOGGED = "a line of the log could not be redacted and was withheld"
+_KEPT_OF_EVENT = ("ts", "level", "run_id")
+
+
+class Redactor:
+    """Redacts objects, streams of text, our own documents and our own words.
+
+    Thread-safe: it holds nothing that changes, and each call counts into the caller's counter alone
+    (placeholder kind to number of values).
+
+    Args:
+        rules: from ``load_rules``.
+        key: HMAC key of the placeholders, so that equal values of a run show as equal. Random when None;
+            it never leaves the object, so no placeholder can be traced back after the run.
+        configmap_values: ``namespace/name`` patterns of ConfigMaps whose values may stay, subject to the
+            text rules; by default none may.
+
+    Raises, in every method:
+        RedactionError: something unexpected happened; the piece must be withheld. Errors of the iterables
+            given by the caller pass through unchanged.
+    """
+
+    def __init__(
+        self, rules: Rules, *, key: bytes | None = None, configmap_values: Collection[str] = ()
+    ) -> None:
+        self._engine = TextEngine(rules, Marker(rules.kinds, key), configmap_values=tuple(configmap_values))
+
+    def objects(self, record: Objects, counts: Counter[str]) -> Iterator[Redacted]:
+        """Yields a JSON document, one object a line, in the form of a Kubernetes list.
+
+        Each object gets the ``apiVersion`` and ``kind`` that servers leave out of list items. A record
+        without a kind becomes a bare array.
+        """
+        yield Redacted(_opening(record))
+        separator = b""
+        for item in record.items:
+            with _failing_closed("an object"):
+                line = self._object(item, record, counts)
+            yield Redacted(separator + line)
+            separator = b",\n"
+        yield Redacted(b"\n]}\n" if record.kind else b"\n]\n")
+
+    def lines(self, chunks: Iterable[bytes], counts: Counter[str]) -> Iterator[Redacted]:
+        """Yields text redacted line by line. How ``chunks`` are cut makes no difference; memory is bounded."""
+        lines = LineFilter(self._engine, counts)
+        for block in stream.blocks(chunks, self._engine.marker, counts):
+            with _failing_closed("text"):
+                clean = lines.feed(block)
+            yield Redacted(clean)
+
+    def document(self, value: Json, counts: Counter[str]) -> Redacted:
+        """Returns one JSON document of our own, indented by 1, in the order given, newline at the end."""
+        with _failing_closed("a document"):
+            clean = self._engine.structure.value(value, counts)
+            return Redacted(msgspec.json.format(msgspec.json.encode(clean), indent=1) + b"\n")
+
+    def text(self, text: str, counts: Counter[str]) -> str:
+        """Returns a short text, such as a server's error message, redacted."""
+        with _failing_closed("text"):
+            return self._engine.string(text, counts)
+
+    def finished(self, data: bytes, counts: Counter[str]) -> Redacted:
+        """Returns a rendered report (HTML, JSON or text) after a second look.
+
+        What is clean comes back byte for byte; JSON stays JSON and tags stay tags in what is not.
+        """
+        with _failing_closed("a report"):
+            head = data[:200].lstrip()
+            if head.startswith(b"<"):
+                return Redacted(self._html(data.decode("utf-8"), counts).encode("utf-8"))
+            if head.startswith((b"{", b"[")):
+                read = self._json(data, counts)
+                if read is not None:
+                    return Redacted(read)
+            lines = LineFilter(self._engine, counts)
+            return Redacted(
+                b"".join(map(lines.feed, stream.blocks((data,), self._engine.marker, counts)))
+            )
+
+    def redact_event(self, event: MutableMapping[str, Any]) -> dict[str, Any]:
+        """Returns one event of our own log redacted; one that cannot be is replaced by words that say so."""
+        counts: Counter[str] = Counter()
+        try:
+            with _failing_closed("a log event"):
+                return dict(self._engine.structure.value(_plain(event), counts))
+        except RedactionError:
+            kept = {name: event[name] for name in _KEPT_OF_EVENT if name in event}
+            return {**kept, "msg": _UNLOGGED}
+
+    def processor(self, _: Any, __: str, event: MutableMapping[str, Any]) -> dict[str, Any]:
+        """As ``redact_event``, in the shape structlog wants."""
+        return self.redact_event(event)
+
+    def _object(self, item: Mapping[str, Json], record: Objects, counts: Counter[str]) -> bytes:
+        whole = dict(item)
+        if record.item_kind and not whole.get("kind"):
+            whole = {"apiVersion": whole.get("apiVersion") or record.api_version, "kind": record.item_kind, **whole}
+            whole["kind"] = record.item_kind
+        clean = self._engine.structure.value(whole, counts, numbers=True)
+        line = msgspec.json.encode(clean)
+        if len(line) > MAX_ITEM:
+            raise RedactionError(f"larger than {MAX_ITEM} bytes")
+        return line
+
+    def _json(self, data: bytes, counts: Counter[str]) -> bytes | None:
+        """Returns a JSON document redacted, indented as it was; None if it is not JSON."""
+        found = jsontext.find(data)
+        if found is None:
+            return None
+        clean = self._engine.structure.value(found.value, counts)
+        if clean == found.value and not found.ambiguous:
+            return data
+        indent = _indent(data)
+        if indent is None:
+            return found.dump(clean)
+        return json.dumps(clean, indent=indent, ensure_ascii=data.isascii()).encode() + b"\n"
+
+    def _html(self, page: str, counts: Counter[str]) -> str:
+        def data(text: str) -> str | None:
+            read = self._json(text.encode(), counts)
+            return None if read is None else read.decode()
+
+        return redact_html(
+            page,
+            lambda text: self._engine.string(text, counts),
+            data,
+            lambda text: self._engine.formally(text.encode()),
+        )
+
+
+@contextlib.contextmanager
+def _failing_closed(what: str) -> Iterator[None]:
+    """Turns whatever goes wrong into RedactionError, without the content that may hang on the cause."""
+    try:
+        yield
+    except RedactionError as error:
+        raise RedactionError(f"{what} could not be redacted: {error}") from None
+    except Exception as error:  # noqa: BLE001 - failing closed means: on anything at all
+        raise RedactionError(f"{what} could not be redacted: {type(error).__name__}") from None
+
+
+def _opening(record: Objects) -> bytes:
+    if not record.kind:
+        return b"[\n"
+    kind = msgspec.json.encode(record.kind)
+    version = msgspec.json.encode(record.api_version)
+    return b'{"kind":' + kind + b',"apiVersion":' + version + b',"metadata":{},"items":[\n'
+
+
+def _plain(value: Any) -> Json:
+    """Returns plain JSON for whatever someone put into a log event."""
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(entry) for entry in value]
+    return str(value)
+
+
+def _indent(data: bytes) -> int | None:
+    """Returns by how many spaces a document is indented; None if it stands on one line."""
+    head, newline, rest = data.strip().partition(b"\n")
+    if not newline or head not in (b"{", b"["):
+        return None
+    return len(rest) - len(rest.lstrip(b" "))

@@ -1,0 +1,253 @@
+"""Redaction rules as data: reads configs/redaction/rules.yaml, checks it and makes it ready to run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal, Protocol
+
+import msgspec
+
+from collector.core.errors import SpecError
+from collector.core.resources import config_path
+from collector.core.yamlfile import YamlFile
+from collector.redaction.names import Names, NameWords
+
+Span = tuple[int, int, str]
+"""Start, end and placeholder kind of a value inside one line, in bytes."""
+
+Kind = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{1,40}$")]
+_BARE = "value_bare"
+_FRAGMENT = re.compile(r"\{\{(\w+)\}\}")
+
+
+class TextRule(Protocol):
+    """What the engine needs of a rule; tests bring their own."""
+
+    @property
+    def id(self) -> str:
+        """Returns the rule's stable name."""
+        ...
+
+    @property
+    def literals(self) -> tuple[str, ...]:
+        """Returns lower-case strings, one of which stands in every match; empty: try every line."""
+        ...
+
+    @property
+    def formal(self) -> bool:
+        """True when the value's form alone convicts it, without a telling name."""
+        ...
+
+    def spans(self, line: bytes) -> Iterator[Span]:
+        """Yields the values of the rule's non-overlapping matches in ``line``, which holds no newline."""
+        ...
+
+
+class Examples(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Lines the rule is tested with.
+
+    Every ``masked`` line holds the word ``hunter2`` or marks its secret with ``«»``; no rule at all may
+    touch a ``kept`` line.
+    """
+
+    masked: tuple[str, ...]
+    kept: tuple[str, ...] = ()
+
+
+class RuleText(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One text rule as written. Pattern groups: ``value...`` is replaced, ``name`` asks the vocabulary.
+
+    Attributes:
+        kind: placeholder kind; empty where the name decides.
+        value: pattern for the value, tried where ``pattern`` ended and only after a telling name, so that
+            a line of nothing but ``a=a=a=`` costs no more than its length.
+        literals: lower case; every match contains one. Rules with a ``name`` get the vocabulary's.
+        prose: status words after the name are no secrets, where they stand bare (group ``value_bare``).
+        setting: the name is an environment variable's or a flag's.
+    """
+
+    id: Kind
+    pattern: str
+    value: str = ""
+    examples: Examples
+    kind: Kind | Literal[""] = ""
+    literals: tuple[str, ...] = ()
+    prose: bool = False
+    setting: bool = False
+
+
+class BlockText(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A block between ``-----BEGIN label-----`` and ``-----END label-----``; without a kind it is public."""
+
+    label: str
+    kind: Kind | Literal[""] = ""
+
+
+class RulesFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    """The whole of configs/redaction/rules.yaml.
+
+    Attributes:
+        fragments: named pieces of patterns, used as ``{{name}}``.
+        dropped_annotations: annotations that repeat whole objects; removed without a trace.
+    """
+
+    api_version: Literal["conductor-diag/v1"]
+    kind: Literal["RedactionRules"]
+    names: NameWords
+    fragments: dict[str, str]
+    dropped_annotations: tuple[str, ...]
+    blocks: tuple[BlockText, ...]
+    rules: tuple[RuleText, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FormalRule:
+    """A rule whose pattern tells by the form of the value. Patterns are over bytes, ASCII only."""
+
+    id: str
+    kind: str
+    pattern: re.Pattern[bytes]
+    literals: tuple[str, ...]
+    formal: bool = True
+
+    def spans(self, line: bytes) -> Iterator[Span]:
+        for found in self.pattern.finditer(line):
+            yield from _value_spans(found, self.kind)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamedRule:
+    """A rule whose pattern finds a name, and that asks the vocabulary whether the value after it is secret."""
+
+    id: str
+    kind: str
+    pattern: re.Pattern[bytes]
+    value: re.Pattern[bytes]
+    literals: tuple[str, ...]
+    names: Names
+    prose: bool
+    setting: bool
+    formal: bool = False
+
+    def spans(self, line: bytes) -> Iterator[Span]:
+        found = self.pattern.search(line)
+        while found is not None:
+            after = found.end()
+            told = self.names.kind(found["name"].decode("latin-1"), self.setting)
+            value = self.value.match(line, after) if told else None
+            if told and value:
+                after = max(after, value.end())
+                bare = self.prose and value.lastgroup == _BARE
+                for start, end, kind in _value_spans(value, self.kind or told):
+                    if not self._harmless(line[start:end].decode("latin-1"), bare=bare):
+                        yield start, end, kind
+            found = self.pattern.search(line, after)
+
+    def _harmless(self, value: str, *, bare: bool) -> bool:
+        return self.names.harmless_in_prose(value) if bare else self.names.harmless(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """Everything a Redactor works by.
+
+    Attributes:
+        blocks: label pattern and placeholder kind of armoured blocks; kind "" means public.
+        written: the file's rules with their examples, in the order of ``text``.
+    """
+
+    text: tuple[TextRule, ...]
+    names: Names
+    blocks: tuple[tuple[str, str], ...]
+    dropped_annotations: frozenset[str]
+    written: tuple[RuleText, ...]
+    sha256: str
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """All placeholder kinds these rules can make."""
+        made = {rule.kind for rule in self.written} | {kind for _, kind in self.blocks}
+        return frozenset(made - {""}) | self.names.kinds
+
+
+def load_rules(path: Path | None = None) -> Rules:
+    """Returns the rules in ``path``, by default those that ship with the program.
+
+    Raises:
+        SpecError: the file does not follow configs/schemas/redaction.schema.json, or a pattern is wrong.
+    """
+    source = YamlFile(path or config_path("redaction", "rules.yaml"), SpecError)
+    content = source.decode(RulesFile)
+    try:
+        names = Names(content.names)
+    except re.error as error:
+        raise SpecError(f"{source.path} is not valid", why=f"names.harmlessValues: {error}") from error
+    ids = [rule.id for rule in content.rules]
+    twice = sorted({name for name in ids if ids.count(name) > 1})
+    if twice:
+        raise SpecError(f"{source.path} is not valid", why=f"rule id {twice[0]!r} stands twice")
+    return Rules(
+        text=tuple(_rule(source.path, rule, content.fragments, names) for rule in content.rules),
+        names=names,
+        blocks=tuple((block.label, block.kind) for block in content.blocks),
+        dropped_annotations=frozenset(content.dropped_annotations),
+        written=content.rules,
+        sha256=source.sha256,
+    )
+
+
+def _value_spans(found: re.Match[bytes], kind: str) -> Iterator[Span]:
+    for group in found.re.groupindex:
+        start, end = found.span(group)
+        if group.startswith("value") and start < end:
+            yield start, end, kind
+
+
+def _rule(path: Path, rule: RuleText, fragments: dict[str, str], names: Names) -> TextRule:
+    pattern = _compiled(path, rule, rule.pattern, fragments)
+    value = _compiled(path, rule, rule.value, fragments)
+    named = "name" in pattern.groupindex
+    literals = rule.literals or (names.literals if named else ())
+    problem = _problem(rule, literals, value if named else pattern, named=named)
+    if problem:
+        raise SpecError(f"{path} is not valid", why=f"rule {rule.id!r} {problem}")
+    if not named:
+        return FormalRule(id=rule.id, kind=rule.kind, pattern=pattern, literals=literals)
+    return NamedRule(
+        id=rule.id,
+        kind=rule.kind,
+        pattern=pattern,
+        value=value,
+        literals=literals,
+        names=names,
+        prose=rule.prose,
+        setting=rule.setting,
+    )
+
+
+def _problem(rule: RuleText, literals: tuple[str, ...], value: re.Pattern[bytes], *, named: bool) -> str:
+    if not any(group.startswith("value") for group in value.groupindex):
+        return "has no group named value" if not named else "has a name, so it needs a value with a group"
+    if not named and (rule.value or not rule.kind):
+        return "needs a kind and no value, or a group named name"
+    if not literals or any(literal != literal.lower() or not literal.isascii() for literal in literals):
+        return "needs literals, lower case and ASCII"
+    return ""
+
+
+def _compiled(path: Path, rule: RuleText, pattern: str, fragments: dict[str, str]) -> re.Pattern[bytes]:
+    unknown = next((name for name in _FRAGMENT.findall(pattern) if name not in fragments), None)
+    if unknown:
+        raise SpecError(
+            f"{path} is not valid",
+            why=f"rule {rule.id!r} uses {{{{{unknown}}}}}",
+            hint=f"known fragments: {', '.join(sorted(fragments))}",
+        )
+    written = _FRAGMENT.sub(lambda found: fragments[found[1]], pattern)
+    try:
+        return re.compile(written.encode())
+    except re.error as error:
+        raise SpecError(f"{path} is not valid", why=f"rule {rule.id!r}: {error}") from error

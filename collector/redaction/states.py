@@ -1,0 +1,167 @@
+"""What spans lines and how it ends: the state a stream carries from one line to the next."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import Protocol
+
+from collector.redaction.armour import Armour
+from collector.redaction.gate import Gate
+from collector.redaction.marker import Marker
+from collector.redaction.names import Names
+
+_LONGEST_BLOCK = 200
+_STAMP = re.compile(rb"(?:\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d) )?")
+_BODY = re.compile(rb"[A-Za-z0-9+/]+={0,2}\s*")
+_VALUE = re.compile(rb"""\s*(?:- )?["']?value["']?\s*:\s*(?P<value>\S.*?)\s*""")
+_PAIR = re.compile(rb"""\s*(?:"[^"]*"|'[^']*'|[\w.\-/]+)\s*:\s+(?P<value>\S.*?)\s*""")
+_QUOTED = re.compile(rb"""(["'])(.*)\1(,?)""")
+_SCALAR_MARK = re.compile(rb"[|>][+\-\d]*")
+
+
+class Engine(Protocol):
+    """What the line filter needs of the text engine."""
+
+    marker: Marker
+    gate: Gate
+    armour: Armour
+
+    @property
+    def names(self) -> Names:
+        """Returns the vocabulary."""
+        ...
+
+    def line(self, line: bytes, counts: Counter[str], level: int = 0, *, public: bool = False) -> bytes:
+        """Returns one line redacted."""
+        ...
+
+
+class Context:
+    """What the states share: the engine and where to count."""
+
+    def __init__(self, engine: Engine, counts: Counter[str], level: int) -> None:
+        self._engine = engine
+        self._counts = counts
+        self._level = level
+
+    def line(self, line: bytes, *, public: bool = False) -> bytes:
+        return self._engine.line(line, self._counts, self._level, public=public)
+
+    def hide(self, line: bytes, kind: str, start: int, end: int) -> bytes:
+        """Returns ``line`` with its bytes from ``start`` to ``end`` replaced."""
+        value = line[start:end]
+        if not value.strip() or self._covered(value):
+            return line
+        return line[:start] + self._engine.marker.mark(kind, value, self._counts) + line[end:]
+
+    def hide_body(self, line: bytes, kind: str, end: int | None = None) -> bytes:
+        """Returns ``line`` with all but time stamp and indentation replaced."""
+        stop = len(line.rstrip()) if end is None else end
+        return self.hide(line, kind, indentation(line)[1], stop)
+
+    def hide_value(self, line: bytes, kind: str, start: int, end: int) -> bytes:
+        """As ``hide``, keeping quotes and a comma around the value, and the mark of a block scalar."""
+        value = line[start:end]
+        quoted = _QUOTED.fullmatch(value)
+        if quoted:
+            return self.hide(line, kind, start + quoted.start(2), start + quoted.end(2))
+        if _SCALAR_MARK.fullmatch(value) or value in (b"{", b"[", b"{}", b"[]", b'""'):
+            return line
+        return self.hide(line, kind, start, end)
+
+    def _covered(self, value: bytes) -> bool:
+        marker = self._engine.marker
+        return not marker.blanked(value, marker.placeholders(value)).strip(b"*")
+
+
+class State(Protocol):
+    """Takes lines until it is over."""
+
+    def take(self, line: bytes, context: Context) -> bytes | None:
+        """Returns the line redacted, or None when the state is over and the line is not its own."""
+        ...
+
+    @property
+    def over(self) -> bool:
+        """True once the state wants no further line."""
+        ...
+
+
+class InArmour:
+    """Inside a block: nothing is kept of a private one; of a public one what looks like its body."""
+
+    def __init__(self, kind: str, end: re.Pattern[bytes]) -> None:
+        self._kind = kind
+        self._end = end
+        self._left = _LONGEST_BLOCK
+
+    @property
+    def over(self) -> bool:
+        return self._left <= 0
+
+    def take(self, line: bytes, context: Context) -> bytes | None:
+        self._left -= 1
+        closed = self._end.search(line)
+        if closed:
+            self._left = 0
+        if not self._kind:
+            body = line[indentation(line)[1] :]
+            return context.line(line, public=True) if closed or _BODY.fullmatch(body) else None
+        if not closed:
+            return context.hide_body(line, self._kind)
+        rest = context.line(line[closed.end() :])
+        return context.hide_body(line[: closed.end()], self._kind, closed.end()) + rest
+
+
+class Deeper:
+    """Lines indented deeper than the one that opened it: a block scalar, or a map of data."""
+
+    def __init__(self, kind: str, indent: int, *, pairs: bool) -> None:
+        self._kind = kind
+        self._indent = indent
+        self._pairs = pairs
+        self.over = False
+
+    def take(self, line: bytes, context: Context) -> bytes | None:
+        indent, start = indentation(line)
+        if start >= len(line.rstrip()):
+            return line
+        if indent <= self._indent:
+            self.over = True
+            return None
+        pair = _PAIR.fullmatch(line, stamp(line)) if self._pairs else None
+        if pair:
+            return context.hide_value(line, self._kind, *pair.span("value"))
+        return context.hide_body(line, self._kind)
+
+
+class Pending:
+    """After ``name: DB_PASSWORD``: the ``value:`` on one of the next two lines is what it names."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+        self._left = 2
+        self.over = False
+
+    def take(self, line: bytes, context: Context) -> bytes | None:
+        self._left -= 1
+        self.over = self._left <= 0
+        found = _VALUE.fullmatch(line, stamp(line))
+        if not found:
+            return None
+        self.over = True
+        return context.hide_value(line, self._kind, *found.span("value"))
+
+
+def indentation(line: bytes) -> tuple[int, int]:
+    """Returns how far a line is indented, and where its words begin (after a time stamp, if it has one)."""
+    at = stamp(line)
+    start = len(line) - len(line[at:].lstrip(b" \t"))
+    return start - at, start
+
+
+def stamp(line: bytes) -> int:
+    """Returns where a line begins after the time stamp that container logs carry."""
+    found = _STAMP.match(line)
+    return found.end() if found else 0

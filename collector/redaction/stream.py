@@ -1,0 +1,71 @@
+"""Cuts a stream of chunks into blocks of whole lines, in bounded memory whatever the chunks are."""
+
+from __future__ import annotations
+
+import hmac
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from collector.redaction.linefilter import MAX_LINE
+from collector.redaction.marker import Marker
+
+_BLOCK = 256 * 1024
+
+
+def blocks(chunks: Iterable[bytes], marker: Marker, counts: Counter[str]) -> Iterator[bytes]:
+    """Yields the stream as blocks that end with a newline (the last one perhaps not).
+
+    A line longer than ``MAX_LINE`` comes as the placeholder that withholds it; it is never held whole.
+    """
+    cutter = _Cutter(marker, counts)
+    for chunk in chunks:
+        view = memoryview(chunk)
+        for at in range(0, len(view), _BLOCK):
+            block = cutter.add(bytes(view[at : at + _BLOCK]))
+            if block:
+                yield block
+    rest = cutter.close()
+    if rest:
+        yield rest
+
+
+class _Cutter:
+    """Holds the line that is not complete yet, or only the digest of it once it is too long."""
+
+    def __init__(self, marker: Marker, counts: Counter[str]) -> None:
+        self._marker = marker
+        self._counts = counts
+        self._rest: list[bytes] = []
+        self._length = 0
+        self._digest: hmac.HMAC | None = None
+
+    def add(self, piece: bytes) -> bytes:
+        """Returns the lines that ``piece`` completes."""
+        head, newline, tail = piece.partition(b"\n")
+        if not newline:
+            self._hold(piece)
+            return b""
+        cut = tail.rfind(b"\n") + 1
+        self._hold(head)
+        block = self.close() + b"\n" + tail[:cut]
+        self._hold(tail[cut:])
+        return block
+
+    def close(self) -> bytes:
+        """Returns the line held, and holds nothing any more."""
+        if self._digest is not None:
+            line = self._marker.close("overlong-line", self._digest, self._counts)
+        else:
+            line = b"".join(self._rest)
+        self._rest, self._length, self._digest = [], 0, None
+        return line
+
+    def _hold(self, piece: bytes) -> None:
+        self._length += len(piece)
+        self._rest.append(piece)
+        if self._digest is None and self._length > MAX_LINE:
+            self._digest = self._marker.digest()
+        if self._digest is not None:
+            for held in self._rest:
+                self._digest.update(held)
+            self._rest = []

@@ -1,0 +1,45 @@
+"""Reads a policy file and refuses one that would judge wrongly: misspelt, contradictory or too large."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from collector.core.errors import PolicyError
+from collector.core.resources import config_path
+from collector.core.yamlfile import YamlFile
+from collector.findings import Clause, PolicyInfo
+from collector.support.checks import contradictions
+from collector.support.model import Policy, PolicyFile
+
+_SHOWN = 5
+
+
+def load_policy(path: Path | None = None) -> Policy:
+    """Returns the policy in ``path``, or the shipped one.
+
+    Raises:
+        PolicyError: the file cannot be read, breaks the schema, or contradicts itself.
+    """
+    file = YamlFile(path or config_path("policy", "support-policy.yaml"), PolicyError)
+    content = file.decode(PolicyFile)
+    problems = list(contradictions(content))
+    if problems:
+        more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
+        raise PolicyError(
+            f"{file.path} contradicts itself",
+            why="; ".join(problems[:_SHOWN]) + more,
+            hint="correct the rows named, or leave --policy out to use the shipped policy",
+        )
+    titles = {document.id: document.title for document in content.documents}
+    return Policy(
+        info=PolicyInfo(id=content.id, version=content.version, sha256=file.sha256),
+        source=file.data,
+        documents=content.documents,
+        clauses={
+            clause.id: Clause(id=clause.id, document=titles[clause.document], words=clause.words)
+            for clause in content.clauses
+        },
+        terms=content.terms,
+        silence=content.silence,
+        rows=content.rows,
+    )

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import pytest
+
+from collector.collectors.images import Image, parse_image, tag_version
+
+
+@pytest.mark.parametrize(
+    ("reference", "parts"),
+    [
+        ("traefik:1.7.23", Image("traefik", "traefik", "1.7.23", "")),
+        ("localhost:5000/team/app", Image("localhost:5000/team/app", "app", "", "")),
+        ("r.example.com:5000/a/b:v1@sha256:ab", Image("r.example.com:5000/a/b", "b", "v1", "sha256:ab")),
+        ("postgres@sha256:ab", Image("postgres", "postgres", "", "sha256:ab")),
+        ("", Image("", "", "", "")),
+    ],
+)
+def test_references_come_apart(reference: str, parts: Image) -> None:
+    assert parse_image(reference) == parts
+
+
+@pytest.mark.parametrize(
+    ("tag", "parts", "version"),
+    [
+        ("1.7.23", 3, "1.7.23"),
+        ("v1.7.24-alpine", 3, "1.7.24"),
+        ("v1.7.30_d2iq.0", 3, "1.7.30"),
+        ("v1.7", 3, ""),
+        ("maroilles", 3, ""),
+        ("latest", 3, ""),
+        ("11.7", 2, "11.7"),
+        ("11", 2, ""),
+        ("", 3, ""),
+    ],
+)
+def test_a_floating_tag_states_no_version(tag: str, parts: int, version: str) -> None:
+    assert tag_version(tag, parts) == version

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from collector.findings import Outcome, Report, Scope
+from collector.report.plain import cells
+from collector.report.terminal import MAX_LINES, verdict
+from tests.lib import reports
+
+GOOD = """\
+context prod-eu · namespace conductor · last 48h · read-only
+collected 6 of 7 collectors, 1 denied · 6.0 MiB · 318 values redacted
+FAIL  supported C1     conductor-api restarted 14 times in 1 h, last OOMKilled
+                       (limit 512Mi)
+      → Read its last words: kubectl logs -n conductor deployment/conductor-api
+        --previous
+FAIL  secondary S2c    traefik has 1 of 2 replicas available
+      → Look at its pods and events: kubectl describe -n kubeaddons
+        deployment/traefik
+FAIL  supported C3     The newest good backup is 3d4h old; the objective is 24h
+      → Take one now: kubectl create job -n conductor
+        --from=cronjob/conductor-backup now
+WARN  unsupported C2b  Kubernetes 1.19.7 is above 1.17, the newest that
+                       Conductor is supported on
+      → Run Conductor on Kubernetes 1.13 to 1.17.
+???   undetermined     The Helm 2 release records could not be read: denied
+      → get,list configmaps in kube-system (conductor-diag preflight -o rbac)
+You may file  C1, C3, 2 findings: severity not stated; your Support Terms decide
+              S2c, 1 finding: severity 1-4
+Bundle  cnd20201120t220041z7f3a09c2
+File    out/conductor-diag-acme-prod.tar.zst
+sha256  9c1e9c1e9c1e9c1e9c1e9c1e9c1e9c1e9c1e9c1e9c1e9c1e9c1e9c1e9c1e9c1e
+Ticket  out/conductor-diag-acme-prod.summary.md
+"""
+
+HEALTHY = """\
+context prod-eu · namespace conductor · last 48h · read-only
+collected 7 of 7 collectors · 6.0 MiB · 318 values redacted
+No failures, warnings or unknowns: 1 check passed.
+You may file  nothing: no failures or warnings were found
+Bundle  cnd20201120t220041z7f3a09c2
+File    out/conductor-diag-acme-prod.tar.zst
+sha256  9c1e9c1e9c1e9c1e9c1e9c1e9c1e9c1e9c1e9c1e9c1e9c1e9c1e9c1e9c1e9c1e
+Ticket  out/conductor-diag-acme-prod.summary.md
+"""
+
+EMPTY = """\
+https://k8s.example.com:6443 · last 48h · read-only
+collected 0 of 0 collectors · 0 B · 0 values redacted
+Nothing was judged: there are no findings. This says nothing about the product.
+You may file  nothing: no failures or warnings were found
+Bundle  cnd20201120t220041z7f3a09c2
+"""
+
+
+def shown(report: Report, *, width: int = 80, color: bool = False, files: bool = True) -> str:
+    return verdict(
+        report,
+        width=width,
+        color=color,
+        bundle_path="out/conductor-diag-acme-prod.tar.zst" if files else "",
+        summary_path="out/conductor-diag-acme-prod.summary.md" if files else "",
+        bundle_sha256=reports.BUNDLE.sha256,
+    )
+
+
+def test_a_bad_night_in_80_columns() -> None:
+    assert shown(reports.good()) == GOOD
+
+
+def test_a_healthy_night_in_80_columns() -> None:
+    assert shown(reports.healthy()) == HEALTHY
+
+
+def test_nothing_at_all_in_80_columns() -> None:
+    assert shown(reports.empty(), files=False) == EMPTY
+
+
+def test_unknowns_alone_are_not_fine() -> None:
+    unknown = tuple(j for j in reports.findings() if j.finding.outcome is Outcome.UNKNOWN)
+    text = shown(reports.good(findings=unknown))
+    assert "No failures or warnings.\n???   undetermined  The Helm 2 release records" in text
+
+
+@pytest.mark.parametrize("width", [1, 40, 57, 80, 100, 200])
+@pytest.mark.parametrize("payload", reports.HOSTILE, ids=range(len(reports.HOSTILE)))
+def test_never_wider_longer_or_able_to_act(payload: str, width: int) -> None:
+    text = verdict(
+        reports.hostile(payload),
+        width=width,
+        color=False,
+        bundle_path=payload,
+        summary_path=payload,
+        bundle_sha256=payload,
+    )
+    lines = text.removesuffix("\n").split("\n")
+    assert len(lines) <= MAX_LINES
+    assert max(map(cells, lines)) <= max(width, 40)
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]", text)
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_500_findings_keep_to_25_lines_and_say_what_is_left_out(width: int) -> None:
+    text = shown(reports.many(500), width=width)
+    assert text.count("\n") <= MAX_LINES
+    assert re.search(r"and \d+ more, \d+ more unknown", text)
+    assert "FAIL" in text
+    assert "???" in text
+
+
+def test_many_scopes_leave_room_for_the_findings() -> None:
+    findings = tuple(
+        reports.judged(
+            given=reports.classification(
+                Scope.SECONDARY, reports.S2C, severities=allowed, severities_stated=True
+            ),
+            summary=f"problem {len(allowed)}",
+        )
+        for allowed in ((1,), (1, 2), (1, 2, 3), (1, 2, 3, 4))
+    )
+    text = shown(reports.good(findings=findings))
+    assert "more sets of clauses" in text
+    assert text.count("FAIL") == 4
+
+
+def test_colour_only_repeats_what_the_word_says() -> None:
+    coloured = shown(reports.good(), color=True)
+    assert "\x1b[1;31mFAIL\x1b[0m  supported C1" in coloured
+    assert re.sub("\x1b\\[[0-9;]*m", "", coloured) == GOOD
+
+
+def test_without_verified_tls_and_in_the_demo_the_first_line_says_so() -> None:
+    first = shown(reports.good(run=reports.run_info(tls_verified=False, demo=True))).split("\n")[0]
+    assert "TLS NOT VERIFIED" in first
+    assert "recorded demo" in first

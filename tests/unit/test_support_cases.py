@@ -1,0 +1,49 @@
+"""The shipped policy, held against the cases in tests/data/policy/cases.yaml."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from collector.findings import Platform
+from collector.support import classify, load_policy
+from tests.lib.policies import Case, cases, facts
+
+POLICY = load_policy()
+CASES = cases()
+RAISED_BY = re.compile(r" \(row ([^)]+)\)$")
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_case(case: Case) -> None:
+    got = case.judged(POLICY)
+
+    assert (got.row, got.scope) == (case.row, case.scope)
+    assert tuple(clause.id for clause in got.clauses) == case.clauses
+    assert got.severities_stated == (case.severities != "not stated")
+    assert got.severities == (() if case.severities == "not stated" else case.severities)
+    assert case.why in got.why
+    assert "{" not in got.why
+    assert got.would_change
+    if case.flags is not None:
+        assert tuple(match[1] for text in got.flags if (match := RAISED_BY.search(text))) == case.flags
+
+
+def test_every_row_has_a_case() -> None:
+    assert {row.id for row in POLICY.rows} - {case.row for case in CASES} == set()
+
+
+def test_case_names_are_unique() -> None:
+    names = [case.name for case in CASES]
+    assert len(set(names)) == len(names)
+
+
+def test_findings_come_back_in_order() -> None:
+    findings = [case.finding() for case in CASES]
+    judged = classify(findings, facts(Platform.NONE), POLICY)
+    assert [entry.finding for entry in judged] == findings
+
+
+def test_no_findings_no_verdicts() -> None:
+    assert classify([], facts(Platform.NONE), POLICY) == ()
