@@ -11,11 +11,12 @@ import msgspec
 from collector.bundle.limits import MAX_ENTRY, MAX_MANIFEST, MAX_MEMBERS, MAX_TOTAL
 from collector.bundle.names import folded, validate_path
 from collector.core.errors import BundleError
-from collector.core.text import display
+from collector.core.text import block, display
 from collector.records import Entry, EntryStatus, Json
 
 SCHEMA: Literal["conductor-diag/manifest/v1"] = "conductor-diag/manifest/v1"
 
+_MAX_NOTE = 20_000
 _Count = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
 _Word = Annotated[str, msgspec.Meta(max_length=200)]
 
@@ -35,7 +36,7 @@ class _Entry(msgspec.Struct, forbid_unknown_fields=True):
     collector: _Word
     status: EntryStatus
     tar_offset: Annotated[int, msgspec.Meta(ge=0, le=MAX_TOTAL)]
-    note: Annotated[str, msgspec.Meta(max_length=20_000)] = ""
+    note: Annotated[str, msgspec.Meta(max_length=_MAX_NOTE)] = ""
     redactions: dict[_Word, _Count] = {}
 
 
@@ -81,7 +82,7 @@ def _plain(entry: Entry) -> dict[str, Json]:
         "tar_offset": entry.tar_offset,
     }
     if entry.note:
-        plain["note"] = entry.note
+        plain["note"] = block(entry.note, _MAX_NOTE)
     if entry.redactions:
         plain["redactions"] = dict(sorted(entry.redactions.items()))
     return plain

@@ -60,12 +60,20 @@ class InputFile:
             self._file: BinaryIO = os.fdopen(descriptor, "rb", buffering=0)
         except (OSError, ValueError) as cause:
             reason = cause.strerror if isinstance(cause, OSError) else str(cause)
-            raise BundleError(f"cannot open {path}", why=reason or str(cause)) from cause
+            raise BundleError(
+                f"cannot open {path}",
+                why=reason or str(cause),
+                hint="try: the path that collect printed on its last line",
+            ) from cause
         state = os.fstat(descriptor)
         self.size = state.st_size
         if not stat.S_ISREG(state.st_mode):
             self.close()
-            raise BundleError(f"{path} is not a bundle", why="it is not a regular file")
+            raise BundleError(
+                f"{path} is not a bundle",
+                why="it is not a regular file",
+                hint="try: the path that collect printed on its last line",
+            )
 
     def pread(self, offset: int, size: int) -> bytes:
         """Returns up to ``size`` bytes; fewer only at the end of the file."""

@@ -12,7 +12,9 @@ from collector.core import quantity
 from collector.core.clock import Clock, SystemClock, parse_rfc3339
 from collector.core.errors import UsageError
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+# Both stand in the file name, which is also a folder inside the archive and must stay short.
+_LONGEST = {"--label": 40, "--case": 30}
 
 
 def parser(prog: str) -> Parser:
@@ -138,17 +140,17 @@ def run(arguments: argparse.Namespace) -> int:
 def check_names(arguments: argparse.Namespace) -> None:
     """Raises UsageError for a label or case that could not stand in a file name."""
     for flag, value in (("--label", arguments.label), ("--case", arguments.case)):
-        if value and not _NAME.fullmatch(value):
+        if value and not (_NAME.fullmatch(value) and len(value) <= _LONGEST[flag]):
             raise UsageError(
                 f"{flag} {value!r} cannot stand in a file name",
-                hint=f"try: {flag} with letters, digits, dots and dashes, at most 63",
+                hint=f"try: {flag} with letters, digits, dots and dashes, at most {_LONGEST[flag]}",
             )
 
 
 def since(arguments: argparse.Namespace, clock: Clock) -> datetime | None:
     """Returns the start of the log window, None if the spec decides. Raises UsageError."""
     if arguments.since and arguments.since_time:
-        raise UsageError("--since and --since-time exclude each other", hint="give one of them")
+        raise UsageError("--since and --since-time exclude each other", hint="try: --since 48h, alone")
     if arguments.since_time:
         moment = parse_rfc3339(arguments.since_time)
         if moment is None:
@@ -166,4 +168,4 @@ def duration(flag: str, text: str) -> float:
     try:
         return quantity.seconds(text)
     except ValueError as error:
-        raise UsageError(f"{flag}: {error}") from error
+        raise UsageError(f"{flag}: {error}", hint=f"try: {flag} 5m") from error

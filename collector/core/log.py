@@ -7,7 +7,6 @@ number of lines is kept for the bundle.
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -17,11 +16,13 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from collector.core.clock import Clock, rfc3339
-from collector.core.text import display
+from collector.core.text import block, display
 
 _KEPT_LINES = 10_000
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 _HIDDEN_IN_TEXT = frozenset({"ts", "level", "msg", "run_id"})
+SAY = "say"
+"""Key of an event's own words for a person; it replaces the key=value form in text and is left out of JSON."""
 
 Logger = Any
 """structlog's bound logger: ``log.info("words", key=value)``."""
@@ -93,18 +94,16 @@ def make_logger(
 
 
 def _as_json(logger: WrappedLogger, name: str, event: EventDict) -> str:
+    event.pop(SAY, None)
     rendered = structlog.processors.JSONRenderer(default=str)(logger, name, event)
     return rendered if isinstance(rendered, str) else rendered.decode()
 
 
 def _as_text(_: WrappedLogger, level: str, event: EventDict) -> str:
+    if SAY in event:
+        return block(event[SAY]).rstrip()
     details = " ".join(
         f"{key}={display(value, 200)}" for key, value in event.items() if key not in _HIDDEN_IN_TEXT
     )
     mark = "" if level == "info" else f"{level}: "
     return f"{mark}{display(event['msg'])}{'  ' if details else ''}{details}"
-
-
-def stderr_is_terminal() -> bool:
-    """True when a person is watching."""
-    return sys.stderr.isatty()

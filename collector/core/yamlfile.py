@@ -65,7 +65,11 @@ class YamlFile:
             with path.open("rb") as stream:
                 self.data = stream.read(_MAX_BYTES + 1)
         except OSError as cause:
-            raise error(f"cannot read {path}", why=cause.strerror or str(cause)) from cause
+            raise error(
+                f"cannot read {path}",
+                why=cause.strerror or str(cause),
+                hint="try: the same command without it, which takes the shipped file",
+            ) from cause
         if len(self.data) > _MAX_BYTES:
             raise error(f"{path} is too large", why=f"the limit is {_MAX_BYTES} bytes")
         self.sha256 = hashlib.sha256(self.data).hexdigest()

@@ -16,6 +16,7 @@ from collector.bundle.writer import BundleWriter
 from collector.collectors import Collector, Context
 from collector.core.deadline import Deadline
 from collector.core.log import Logger
+from collector.core.text import human_bytes
 from collector.findings import CollectorRun
 from collector.pipeline.pen import Pen
 from collector.records import Gap, Lines, Record, Status
@@ -142,11 +143,24 @@ class Gatherer:
         self._gathered.runs.append(run)
         self._gathered.gaps.extend(pen.gaps)
         self._gathered.withheld += pen.withheld
-        shown = {"collector": name, "status": str(run.status), "entries": run.entries, "seconds": run.seconds}
-        if run.status is Status.OK:
-            self._log.info("collected", **shown)
-        else:
-            self._log.warning("collected with gaps", **shown, gaps=len(pen.gaps))
+        self._log.info(
+            "collected",
+            say=_line(run, len(pen.gaps)),
+            collector=name,
+            status=str(run.status),
+            entries=run.entries,
+            seconds=run.seconds,
+            gaps=len(pen.gaps),
+        )
+
+
+def _line(run: CollectorRun, gaps: int) -> str:
+    """Returns one progress line, well below 80 columns."""
+    missing = f", {gaps} not had" if gaps else ""
+    size = human_bytes(run.size)
+    return (
+        f"  {run.name:<10} {run.status:<9} {run.entries:>5} entries {size:>9} {run.seconds:>6.1f}s{missing}"
+    )
 
 
 def _with_api(context: Context, work: _Work) -> Context:

@@ -128,7 +128,13 @@ def make_plan(
         slots=threading.BoundedSemaphore(limits.parallel_requests),
     )
     version, discovery = _survey(api)
-    log.info("connected", context=connection.context, server=connection.server, user=connection.user)
+    log.info(
+        "connected",
+        say=f"context {connection.context} · {connection.server} · user {connection.user}\nreading:",
+        context=connection.context,
+        server=connection.server,
+        user=connection.user,
+    )
     return Plan(
         options=options,
         bundle_id=bundle_id,

@@ -52,9 +52,7 @@ def redact_html(
     return "".join((*parts, plain(page[at:])))
 
 
-def _embedded(
-    content: str, data: Callable[[str], str | None], tells: Callable[[str], bool]
-) -> str:
+def _embedded(content: str, data: Callable[[str], str | None], tells: Callable[[str], bool]) -> str:
     read = data(content) if content.strip()[:1] in ("{", "[") else None
     if read is not None:
         return content if read == content else read.replace("<", "\\u003c")

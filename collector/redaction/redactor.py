@@ -95,9 +95,7 @@ class Redactor:
                 if read is not None:
                     return Redacted(read)
             lines = LineFilter(self._engine, counts)
-            return Redacted(
-                b"".join(map(lines.feed, stream.blocks((data,), self._engine.marker, counts)))
-            )
+            return Redacted(b"".join(map(lines.feed, stream.blocks((data,), self._engine.marker, counts))))
 
     def redact_event(self, event: MutableMapping[str, Any]) -> dict[str, Any]:
         """Returns one event of our own log redacted; one that cannot be is replaced by words that say so."""
@@ -116,7 +114,11 @@ class Redactor:
     def _object(self, item: Mapping[str, Json], record: Objects, counts: Counter[str]) -> bytes:
         whole = dict(item)
         if record.item_kind and not whole.get("kind"):
-            whole = {"apiVersion": whole.get("apiVersion") or record.api_version, "kind": record.item_kind, **whole}
+            whole = {
+                "apiVersion": whole.get("apiVersion") or record.api_version,
+                "kind": record.item_kind,
+                **whole,
+            }
             whole["kind"] = record.item_kind
         clean = self._engine.structure.value(whole, counts, numbers=True)
         line = msgspec.json.encode(clean)

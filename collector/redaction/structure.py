@@ -130,7 +130,10 @@ class _Walk:
         if isinstance(member, Mapping):
             return self._carrier(member, kind, depth)
         if isinstance(member, list | tuple) and key != "value":
-            return [self._told(entry, kind) if isinstance(entry, str) else self.any(entry, depth) for entry in member]
+            return [
+                self._told(entry, kind) if isinstance(entry, str) else self.any(entry, depth)
+                for entry in member
+            ]
         if self._numbers and type(member) is int and abs(member) >= _SMALLEST_NUMBER:
             return self._mark(kind, str(member))
         return self.any(member, depth)
@@ -162,7 +165,9 @@ class _Walk:
         if depth >= MAX_DEPTH:
             raise RedactionError(f"nested deeper than {MAX_DEPTH} levels")
         if isinstance(value, Mapping):
-            return {self._string(str(key)): self._hidden(entry, kind, depth + 1) for key, entry in value.items()}
+            return {
+                self._string(str(key)): self._hidden(entry, kind, depth + 1) for key, entry in value.items()
+            }
         if isinstance(value, list | tuple):
             return [self._hidden(entry, kind, depth + 1) for entry in value]
         if value is None or value == "":

@@ -13,7 +13,8 @@ from collector.report.plain import NOT_STATED, count_of, severities
 from collector.report.words import load_words
 
 _FILEABLE = frozenset({Scope.SUPPORTED, Scope.SECONDARY, Scope.EXPERIMENTAL})
-_PROBLEMS = frozenset({Outcome.FAIL, Outcome.WARN})
+PROBLEMS = frozenset({Outcome.FAIL, Outcome.WARN})
+"""The outcomes that a ticket can be about."""
 _TEXT = 300
 _CLAUSES = 6
 SUPPORT_TERMS = "your Support Terms decide"
@@ -103,7 +104,7 @@ def foremost(report: Report) -> JudgedFinding | None:
 
 def problems(report: Report) -> tuple[JudgedFinding, ...]:
     """Returns the failures and warnings, most important first."""
-    return tuple(j for j in by_importance(report.findings) if j.finding.outcome in _PROBLEMS)
+    return tuple(j for j in by_importance(report.findings) if j.finding.outcome in PROBLEMS)
 
 
 def unknowns(report: Report) -> tuple[JudgedFinding, ...]:

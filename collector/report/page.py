@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
-import urllib.parse
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from collector.core.text import block, display, human_age, human_bytes
+from collector.core.text import display, human_age, human_bytes
 from collector.findings import (
     BackupCard,
     Clause,
-    Evidence,
-    Finding,
     JudgedFinding,
     Outcome,
     Platform,
@@ -23,30 +19,18 @@ from collector.findings import (
 from collector.records import Status
 from collector.report import headline
 from collector.report.order import by_importance
-from collector.report.plain import count_of, moment, severities, where, window
+from collector.report.plain import count_of, moment, utc, window
+from collector.report.rows import FindingRow, Labelled, filter_key, finding_row, row_id, shown_clause
 from collector.report.timeline import Chart, chart
 from collector.report.versions import VersionRow, described, version_rows
 from collector.report.words import load_words
 
 MAX_ROWS = 1000
-_TEXT = 600
 _NAME = 200
-_EVIDENCE = 5
-_SHOWN = 4
+_SHOWN = 3
 _NAMES = 2
-_MAX_PATH = 400
 _DASH = "\N{EN DASH}"
 _SKEW = 30
-_PLAIN_PATH = re.compile(r"[a-z0-9][A-Za-z0-9._~-]*(?:/[A-Za-z0-9_][A-Za-z0-9._~-]*)*")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Labelled:
-    """A term and its value; ``look`` is an outcome's value where the value is a verdict."""
-
-    term: str
-    value: str
-    look: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,32 +50,6 @@ class MatrixRow:
     label: str
     says: str
     cells: tuple[Cell, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pointer:
-    """Where evidence stands; ``href`` is set only for paths that cannot be anything but a file beside us."""
-
-    text: str
-    href: str
-    excerpt: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class FindingRow:
-    """One finding. ``key`` is what the filter sees beside the visible text."""
-
-    id: str
-    key: str
-    outcome: Outcome
-    word: str
-    summary: str
-    about: str
-    scope: str
-    clauses: tuple[Clause, ...]
-    severities: str
-    pointers: tuple[Pointer, ...]
-    details: tuple[Labelled, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,7 +123,7 @@ def page(report: Report) -> Page:
         questions=headline.questions(report),
         missing=tuple(_missing(run)),
         shown=_SHOWN,
-        findings=tuple(_row(place, judged) for place, judged in enumerate(ordered[:MAX_ROWS])),
+        findings=tuple(finding_row(place, judged) for place, judged in enumerate(ordered[:MAX_ROWS])),
         left_out=max(len(ordered) - MAX_ROWS, 0),
         components=tuple(described(report)),
         collectors=tuple(_collectors(run)),
@@ -200,7 +158,7 @@ def _matrix(report: Report, ordered: tuple[JudgedFinding, ...]) -> tuple[MatrixR
     words, counts = load_words().scopes, report.matrix()
     first: dict[tuple[Scope, Outcome], str] = {}
     for place, judged in enumerate(ordered[:MAX_ROWS]):
-        first.setdefault((judged.classification.scope, judged.finding.outcome), _row_id(place))
+        first.setdefault((judged.classification.scope, judged.finding.outcome), row_id(place))
     return tuple(
         MatrixRow(
             label=words[scope].label,
@@ -210,7 +168,7 @@ def _matrix(report: Report, ordered: tuple[JudgedFinding, ...]) -> tuple[MatrixR
                     number=counts[scope][outcome],
                     outcome=outcome,
                     target=first.get((scope, outcome), ""),
-                    query=_key(scope, outcome),
+                    query=filter_key(scope, outcome),
                 )
                 for outcome in Outcome
             ),
@@ -219,20 +177,12 @@ def _matrix(report: Report, ordered: tuple[JudgedFinding, ...]) -> tuple[MatrixR
     )
 
 
-def _row_id(place: int) -> str:
-    return f"finding-{place + 1}"
-
-
-def _key(scope: Scope, outcome: Outcome) -> str:
-    return f"scope:{scope} outcome:{outcome}"
-
-
 def _backup(card: BackupCard, run: RunInfo) -> Iterator[Labelled]:
     state = load_words().backup_state(card.state)
     yield Labelled(term="State", value=state.word, look=state.outcome)
-    good = moment(card.last_good) if card.last_good else "none known"
-    yield Labelled(term="Last good", value=good)
-    age = human_age((run.finished - card.last_good).total_seconds()) if card.last_good else "not known"
+    good = utc(card.last_good)
+    yield Labelled(term="Last good", value=moment(good) if good else "none known")
+    age = human_age((run.finished - good).total_seconds()) if good else "not known"
     yield Labelled(term="Age / objective", value=f"{age} / {window(card.objective_seconds)}")
     attempt = (
         f"{moment(card.last_attempt)}, {display(card.last_attempt_result, 60)}"
@@ -262,66 +212,8 @@ def _missing(run: RunInfo) -> Iterator[Missing]:
         )
 
 
-def _row(place: int, judged: JudgedFinding) -> FindingRow:
-    finding, given, words = judged.finding, judged.classification, load_words()
-    subject = f"{display(finding.subject, _NAME)} ({words.owners[finding.subject.owner]})"
-    return FindingRow(
-        id=_row_id(place),
-        key=_key(given.scope, finding.outcome),
-        outcome=finding.outcome,
-        word=words.outcomes[finding.outcome].word,
-        summary=display(finding.summary or finding.title, _TEXT),
-        about=f"{display(finding.rule, 40)} · {subject} · {words.impacts[finding.impact]}",
-        scope=words.scopes[given.scope].label,
-        clauses=tuple(map(_clause, given.clauses[:_EVIDENCE])),
-        severities=severities(given),
-        pointers=tuple(map(_pointer, finding.evidence[:_EVIDENCE])),
-        details=tuple(_details(judged)),
-    )
-
-
-def _details(judged: JudgedFinding) -> Iterator[Labelled]:
-    finding, given = judged.finding, judged.classification
-    told = (
-        ("Remedy", finding.remedy),
-        ("Needs", finding.needs),
-        ("Why this scope", given.why),
-        ("Would change it", given.would_change),
-        ("Note", "; ".join(given.flags[:10])),
-        ("Seen", _seen(finding)),
-        ("Rule", f"{finding.title} ({finding.rule}, {finding.confidence})"),
-        ("Policy row", given.row),
-        ("Fingerprint", finding.fingerprint),
-    )
-    for term, value in told:
-        if value:
-            yield Labelled(term=term, value=display(value, _TEXT))
-
-
-def _seen(finding: Finding) -> str:
-    if finding.first_seen is None and finding.last_seen is None:
-        return ""
-    times = f", {count_of(finding.count, 'time')}" if finding.count else ""
-    return f"{moment(finding.first_seen)} to {moment(finding.last_seen)}{times}"
-
-
-def _pointer(evidence: Evidence) -> Pointer:
-    plain = len(evidence.path) <= _MAX_PATH and _PLAIN_PATH.fullmatch(evidence.path)
-    return Pointer(
-        text=where(evidence),
-        href=f"./{urllib.parse.quote(evidence.path)}" if plain else "",
-        excerpt=block(evidence.excerpt, 1200),
-    )
-
-
-def _clause(clause: Clause) -> Clause:
-    return Clause(
-        id=display(clause.id, 40), document=display(clause.document, 120), words=display(clause.words, _TEXT)
-    )
-
-
 def _clauses(ordered: tuple[JudgedFinding, ...]) -> tuple[Clause, ...]:
-    cited = {_clause(clause): None for judged in ordered for clause in judged.classification.clauses}
+    cited = {shown_clause(clause): None for judged in ordered for clause in judged.classification.clauses}
     return tuple(sorted(cited, key=lambda clause: (clause.document, clause.id, clause.words)))
 
 

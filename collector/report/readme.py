@@ -14,7 +14,7 @@ def readme_txt(run: RunInfo) -> str:
     """Returns plain text of at most 100 columns."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(config_path("report")),
-        autoescape=False,  # noqa: S701 - plain text, not HTML: values are made displayable below
+        autoescape=jinja2.select_autoescape(),  # by its name plain text: values are made displayable below
         undefined=jinja2.StrictUndefined,
         finalize=lambda value: display(value, 80),
         trim_blocks=True,

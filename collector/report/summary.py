@@ -10,7 +10,7 @@ from collector.findings import BackupCard, JudgedFinding, Report, VersionFact
 from collector.report import headline
 from collector.report.files import BundleFileInfo
 from collector.report.markdown import bullet, fenced, inline, paragraph
-from collector.report.plain import count_of, moment, severities, where, window
+from collector.report.plain import count_of, moment, severities, utc, where, window
 from collector.report.versions import helm_found, platform_name
 from collector.report.words import load_words
 
@@ -161,10 +161,10 @@ def _backup(card: BackupCard | None, report: Report, detail: _Detail) -> Iterato
         yield "Not known: nothing about backups was collected."
         return
     state = load_words().backup_state(card.state).word
-    good = "no good backup known"
-    if card.last_good:
-        age = human_age((report.run.finished - card.last_good).total_seconds())
-        good = f"last good {moment(card.last_good)} ({age} before the run)"
+    last, good = utc(card.last_good), "no good backup known"
+    if last:
+        age = human_age((report.run.finished - last).total_seconds())
+        good = f"last good {moment(last)} ({age} before the run)"
     yield from bullet(f"{state}: {good}; objective {window(card.objective_seconds)}")
     if card.last_attempt:
         result = inline(card.last_attempt_result or "not known", detail.text)

@@ -14,8 +14,8 @@ from collector.report.words import load_words
 WIDTH = 1200
 LEFT = 120
 _COLUMNS = 144
-_LANE = 24
-_TALLEST = 18
+_LANE = 22
+_TALLEST = 17
 _SHORTEST = 6
 _TICKS = 5
 _MAX_LANES = 8

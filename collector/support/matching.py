@@ -10,7 +10,7 @@ from typing import TypeVar
 from collector.findings import Facts, Finding, Outcome, Owner, Platform
 from collector.support.model import ANY_TOPIC, FlagState, Row, When
 
-_MAJOR_MINOR = re.compile(r"v?([0-9]{1,4}\.[0-9]{1,4})(?![0-9])")
+_MAJOR_MINOR = re.compile(r"v?([0-9]{1,4}\.[0-9]{1,4})")
 
 T = TypeVar("T", bound=str)
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from collector.core.deadline import Deadline
-from collector.delivery import ErrbitSettings, Secret
+from collector.delivery import Delivery, ErrbitSettings, Secret, deliver
 from collector.findings import (
     Classification,
     Clause,
@@ -148,3 +152,48 @@ def running(**changes: Any) -> Iterator[tuple[Receiver, str]]:
     receiver = Receiver(changes.pop("key", KEY), store=store, clock=FakeClock(), **changes)
     with serve(receiver) as url:
         yield receiver, url
+
+
+def endpoint() -> Iterator[tuple[Receiver, str]]:
+    """For a fixture: a running receiver."""
+    with running() as started:
+        yield started
+
+
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a fixture: what this machine's environment says of proxies is not heard."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+def new_clock() -> FakeClock:
+    """For a fixture."""
+    return FakeClock()
+
+
+def spool_path(tmp_path: Path) -> Path:
+    """For a fixture: where a spool may be made."""
+    return tmp_path / "spool"
+
+
+def many(count: int) -> Report:
+    """A report with ``count`` findings of one rule, so one more notice."""
+    return report(*(judged(subject=Subject(kind="Pod", name=f"p{number}")) for number in range(count)))
+
+
+def send(url: str, clock: FakeClock, spool: Path | None = None, findings: int = 1) -> Delivery:
+    """Delivers ``many(findings)``."""
+    return deliver(many(findings), Bundle(), settings(url, spool), clock=clock, deadline=deadline(clock))
+
+
+def kept(spool: Path) -> list[str]:
+    """The types of the notices in a spool."""
+    return sorted(json.loads(path.read_text())["name"] for path in spool.glob("*.json"))
+
+
+def closed_port() -> str:
+    """An address where nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{probe.getsockname()[1]}"

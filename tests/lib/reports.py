@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from html.parser import HTMLParser
 from typing import Any
 
 from collector.findings import (
@@ -38,24 +37,11 @@ BUNDLE = BundleFileInfo(
     path="/home/ops/conductor-diag-acme-prod-20201120T2200Z.tar.zst", size=6_501_171, sha256="9c1e" * 16
 )
 
-C1 = Clause(
-    id="C1",
-    document="Conductor Support",
-    words="We support Conductor application failures when Conductor stops functioning as expected.",
-)
-C2B = Clause(
-    id="C2b", document="Conductor Support", words="Kubernetes v1.13-v1.17, with admin access to the cluster"
-)
-C3 = Clause(
-    id="C3",
-    document="Conductor Support",
-    words="only the backing up and restoring procedures as described in this product documentation",
-)
-S2C = Clause(
-    id="S2c",
-    document="Konvoy Version Support Policy",
-    words="troubleshooting for root cause up to the DKP product limit",
-)
+PAGE, KONVOY = "Conductor Support", "Konvoy Version Support Policy"
+C1 = Clause(id="C1", document=PAGE, words="We support Conductor application failures")
+C2B = Clause(id="C2b", document=PAGE, words="Kubernetes v1.13-v1.17, with admin access to the cluster")
+C3 = Clause(id="C3", document=PAGE, words="only the backing up and restoring procedures as described")
+S2C = Clause(id="S2c", document=KONVOY, words="troubleshooting for root cause up to DKP product limit")
 
 HOSTILE = (
     "</script><script>window.PWN=1</script>",
@@ -343,16 +329,8 @@ def healthy() -> Report:
 
 def empty() -> Report:
     """Returns a report that knows nothing."""
-    run = run_info(
-        collectors=(),
-        gaps=(),
-        redactions={},
-        entries=0,
-        label="",
-        context="",
-        case="",
-        clock_skew_seconds=None,
-    )
+    unseen: dict[str, Any] = {"collectors": (), "gaps": (), "redactions": {}, "entries": 0}
+    run = run_info(**unseen, label="", context="", case="", clock_skew_seconds=None)
     return Report(run=run, facts=Facts(), findings=())
 
 
@@ -394,6 +372,17 @@ def replace_texts(value: Any, change: Callable[[str], str]) -> Any:
     return value
 
 
+def crowded() -> Report:
+    """Returns a demo run with long texts and many gaps: as full as a first screen gets."""
+    words = "last words: Unable to load application: FATAL: password authentication failed for user"
+    needs = "ClusterRole (or a Role in each namespace): verbs get, list on backupstoragelocations.velero.io"
+    gap = Gap(subject="list backups.velero.io", status=Status.DENIED, reason="forbidden", needs=needs)
+    first = judged(
+        summary=f"Deployment conductor/conductor-web container web: 94 restarts; {words} conductor"
+    )
+    return good(run=run_info(demo=True, gaps=(gap,) * 9), findings=(first, *findings()))
+
+
 def hostile(payload: str) -> Report:
     """Returns the ordinary report with ``payload`` in every text field there is."""
     changed = replace_texts(good(), lambda _: payload)
@@ -403,37 +392,3 @@ def hostile(payload: str) -> Report:
 
 def hostile_bundle(payload: str) -> BundleFileInfo:
     return BundleFileInfo(path=payload, size=1, sha256=payload)
-
-
-class Skeleton(HTMLParser):
-    """Reads a page as a browser would and keeps its elements, attributes, scripts, styles and text."""
-
-    def __init__(self, data: bytes) -> None:
-        super().__init__(convert_charrefs=True)
-        self.elements: list[tuple[str, tuple[str, ...]]] = []
-        self.attributes: list[tuple[str, str, str]] = []
-        self.raw: dict[str, list[str]] = {"script": [], "style": []}
-        self.text: list[str] = []
-        self._open = ""
-        self.feed(data.decode("utf-8"))
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, tuple(name for name, _ in attrs)))
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-        self._open = tag if tag in self.raw else ""
-        if self._open:
-            self.raw[tag].append("")
-
-    def handle_endtag(self, tag: str) -> None:
-        self._open = "" if tag == self._open else self._open
-
-    def handle_data(self, data: str) -> None:
-        if self._open:
-            self.raw[self._open][-1] += data
-        else:
-            self.text.append(data)
-
-    def values(self, name: str) -> list[str]:
-        """Returns the values of an attribute, in the order of the page."""
-        return [value for _, attribute, value in self.attributes if attribute == name]

@@ -54,6 +54,13 @@ def test_empty_notes_and_redactions_are_left_out() -> None:
     assert "redactions" not in plain
 
 
+def test_a_note_of_any_length_and_content_is_one_that_readers_take() -> None:
+    noted = Entry(path="a", size=0, sha256=_DIGEST, collector="c", note="\udcff\x1b" + "x" * 50_000)
+    built = manifest.build({}, [noted])
+    _schema().validate(built)
+    assert len(manifest.parse(json.dumps(built).encode()).entries[0].note) <= 20_000
+
+
 @pytest.mark.parametrize(
     "change",
     [

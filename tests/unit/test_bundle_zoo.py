@@ -159,6 +159,12 @@ def test_too_many_members_are_refused(tmp_path: Path, monkeypatch: pytest.Monkey
         BundleReader(repacked(tmp_path, _FILES, *many))
 
 
+def test_too_much_content_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tarwalk, "MAX_TOTAL", 20_000)
+    with pytest.raises(BundleError, match="may not stand"):
+        BundleReader(repacked(tmp_path, _FILES, member(f"{TOP}/x", bytes(20_000))))
+
+
 _WATCHED = """
 import resource, sys
 from pathlib import Path

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import msgspec
 import pytest
 
 from collector.findings import Platform, Scope
 from collector.support import classify, load_policy
-from tests.lib.policies import Given, conductor_version, facts, judge
+from tests.lib.policies import Given, conductor_version, facts, judge, with_row
 
 POLICY = load_policy()
 CRASH = Given(topic="app.crash_loop")
@@ -26,21 +25,30 @@ def traefik(summary: str, serves: str) -> Given:
 
 
 def test_the_order_of_findings_does_not_matter() -> None:
-    findings = [given.finding() for given in (CRASH, HELM_3, traefik("Traefik is 2.5", "yes"), TOO_NEW)]
+    traefiks = [traefik("Traefik b is 2.5", "yes"), traefik("Traefik a is 2.4", "yes")]
+    findings = [given.finding() for given in (CRASH, HELM_3, *traefiks, TOO_NEW)]
     there = classify(findings, facts(Platform.NONE), POLICY)
     back = classify(findings[::-1], facts(Platform.NONE), POLICY)
     assert there == back[::-1]
     assert there[0].classification.flags == (
         "Kubernetes is 1.18.20 (row 17)",
         "Helm 3 manages it (row 20)",
-        "Traefik is 2.5 (row 24)",
+        "Traefik a is 2.4 (row 24)",
+        "Traefik b is 2.5 (row 24)",
     )
 
 
-def test_what_is_proven_is_named_before_what_is_in_doubt() -> None:
-    beside = [traefik(f"Traefik {number:04}", "unknown") for number in range(3000)]
-    got = judge(CRASH.finding(), facts(Platform.NONE), POLICY, beside=[*beside, TOO_NEW])
-    assert got.flags[0] == "Kubernetes is 1.18.20 (row 17)"
+def test_what_weighs_most_is_named_first_and_is_never_cut_off() -> None:
+    policy = with_row(POLICY, "16", topic="prerequisite.other", scope="undetermined", flag="doubtful")
+    beside = [
+        *(
+            Given(topic="prerequisite.other", summary=f"doubt {number:04}", facts={"position": "below"})
+            for number in range(20)
+        ),
+        TOO_NEW,
+    ]
+    got = judge(CRASH.finding(), facts(Platform.NONE), policy, beside=beside)
+    assert got.flags[:2] == ("Kubernetes is 1.18.20 (row 17)", "doubt 0000 (row 16)")
 
 
 def test_thousands_of_flags_are_cut_to_ten_and_a_number() -> None:
@@ -75,12 +83,7 @@ def test_context_is_shown_but_not_blamed() -> None:
 
 
 def test_context_beside_proof_is_shown_and_only_the_proof_is_blamed() -> None:
-    policy = replace(
-        POLICY,
-        rows=tuple(
-            msgspec.structs.replace(row, flag="context") if row.id == "22" else row for row in POLICY.rows
-        ),
-    )
+    policy = with_row(POLICY, "22", flag="context")
     beside = [TOO_NEW, Given(topic="prerequisite.helm", summary="no record", facts={"helm": "none"})]
     got = judge(CRASH.finding(), facts(Platform.NONE), policy, beside=beside)
     assert got.flags == ("Kubernetes is 1.18.20 (row 17)", "no record (row 22)")

@@ -185,6 +185,7 @@ def test_a_contradiction_is_named_with_its_row(tmp_path: Path, content: dict[str
         ({"topic": "*", "when": {}}, {}),
         ({"topic": ["app.unavailable", "app.crash_loop"]}, {}),
         ({}, {"topic": ["app.unavailable", "app.crash_loop"]}),
+        ({}, {"topic": ["app.above", "app.crash_loop"]}),
         ({"when": {"owner": ["conductor", "customer"]}}, {}),
         ({"when": {}}, {"when": {"platform": "none", "platform_version": "1.5", "facts": {"a": "b"}}}),
         ({"when": {"facts": {"a": ["b", "c"]}}}, {"when": {"facts": {"a": "b", "d": "e"}}}),
