@@ -10,6 +10,7 @@ from datetime import datetime
 from collector.analysis.context import Rule, RuleContext
 from collector.analysis.evidence import Item
 from collector.core.clock import parse_rfc3339
+from collector.core.text import counted
 from collector.findings import Evidence, Finding, Impact, Owner, Subject
 from collector.records import Json
 from collector.records.access import integer, mapping, sequence, string
@@ -20,6 +21,12 @@ _PULL_CAUSES = (
     ("not_found", re.compile(r"not found|manifest unknown|does not exist", re.IGNORECASE)),
     ("timeout", re.compile(r"timeout|timed out|no such host|connection refused|no route", re.IGNORECASE)),
 )
+_CAUSE_WORDS = {
+    "auth": "the registry refuses the credentials",
+    "not_found": "not found",
+    "timeout": "the registry cannot be reached",
+    "unknown": "cause not stated",
+}
 _ERROR_LINE = re.compile(r"\b(?:FATAL|ERROR|Error|Exception|PANIC|panic|Traceback|failed|refused|denied)\b")
 _TAIL = 200
 _MAX_EVIDENCE = 5
@@ -50,8 +57,8 @@ def crash_loop(context: RuleContext) -> Iterator[Finding]:
         yield context.finding(
             "CND-APP-001",
             subject,
-            f"{subject} container {group.container}: {group.restarts} restarts in "
-            f"{len(group.pods)} pod(s){reason}",
+            f"{subject.name}: {group.container} has restarted {group.restarts} times in "
+            f"{counted(len(group.pods), 'pod')}{reason}",
             impact=_impact(context, subject),
             evidence=[*([log] if log else []), *group.evidence],
             facts={"container": group.container, "image": group.image},
@@ -66,8 +73,8 @@ def oom_killed(context: RuleContext) -> Iterator[Finding]:
         yield context.finding(
             "CND-APP-003",
             subject,
-            f"{subject} container {group.container} was OOMKilled; "
-            f"{group.restarts} restarts in {len(group.pods)} pod(s)",
+            f"{subject.name}: {group.container} was OOMKilled; "
+            f"{counted(group.restarts, 'restart')} in {counted(len(group.pods), 'pod')}",
             evidence=group.evidence,
             facts={"container": group.container, "image": group.image},
             last_seen=group.last,
@@ -83,8 +90,8 @@ def image_pull(context: RuleContext) -> Iterator[Finding]:
         yield context.finding(
             "CND-APP-004",
             subject,
-            f"{subject} container {group.container}: image {group.image} cannot be pulled "
-            f"({cause.replace('_', ' ')})",
+            f"{subject.name}: image {group.image} of {group.container} cannot be pulled "
+            f"({_CAUSE_WORDS[cause]})",
             impact=_impact(context, subject),
             evidence=group.evidence,
             facts={"container": group.container, "image": group.image, "cause": cause},
@@ -112,7 +119,7 @@ def unavailable(context: RuleContext) -> Iterator[Finding]:
             yield context.finding(
                 "CND-APP-002",
                 subject,
-                f"{subject}: {have} of {wanted} replicas available{_node_cause(context, subject)}",
+                f"{subject.name}: {have} of {wanted} replicas available{_node_cause(context, subject)}",
                 impact=Impact.DEGRADED if have else _impact(context, subject),
                 evidence=[item.at("/status")],
                 facts={"available": str(have), "wanted": str(wanted)},

@@ -8,7 +8,7 @@ from datetime import datetime
 from collector.analysis.context import Rule, RuleContext
 from collector.bundle import layout
 from collector.core.clock import parse_rfc3339, rfc3339
-from collector.core.text import human_age
+from collector.core.text import counted, human_age
 from collector.findings import Confidence, Evidence, Finding, Impact, Outcome, Owner, Subject
 from collector.records import Json
 from collector.records.access import integer, sequence, string, strings
@@ -57,8 +57,8 @@ def latest_failed(context: RuleContext) -> Iterator[Finding]:
         yield context.finding(
             "CND-PG-004",
             _subject(schedule),
-            f"the latest {failures} run(s) failed, exit status {codes}; "
-            f"last good: {_point(_last_good(runs)) or 'none known'}",
+            f"{string(schedule, 'name')}: the latest {counted(failures, 'run')} failed, exit status {codes}; "
+            f"last good {_point(_last_good(runs)) or 'not known'}",
             impact=Impact.RISK,
             evidence=_run_evidence(newest),
             facts={"tool": string(schedule, "tool")},
@@ -86,7 +86,7 @@ def stale(context: RuleContext) -> Iterator[Finding]:
         yield context.finding(
             "CND-PG-003",
             _subject(schedule),
-            f"the newest good backup {said}; the objective is {human_age(objective)}",
+            f"{string(schedule, 'name')}: the newest good backup {said}, objective {human_age(objective)}",
             impact=Impact.RISK,
             evidence=_run_evidence(good) if good else [_at(schedule)],
             facts={"tool": string(schedule, "tool"), "objective": human_age(objective)},

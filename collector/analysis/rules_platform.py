@@ -101,15 +101,19 @@ def traefik(context: RuleContext) -> Iterator[Finding]:
             rule, verdict, said = (
                 "CND-PRE-005",
                 "undetermined",
-                f"the version of {fact.subject} is not stated",
+                f"{fact.subject.name}: the version is not stated",
             )
         elif numbers == _TRAEFIK_BROKEN:
-            rule, verdict, said = "CND-PRE-003", "excluded_patch", f"{fact.subject} is Traefik 1.7.23"
+            rule, verdict, said = (
+                "CND-PRE-003",
+                "excluded_patch",
+                f"{fact.subject.name}: Traefik 1.7.23 breaks Conductor",
+            )
         elif numbers[:2] == _TRAEFIK_MINOR:
             continue
         else:
             verdict = "major_2" if numbers[0] >= 2 else "below"  # noqa: PLR2004 - Traefik's major version
-            rule, said = "CND-PRE-004", f"{fact.subject} is Traefik {fact.version}; 1.7 is required"
+            rule, said = "CND-PRE-004", f"{fact.subject.name}: Traefik {fact.version}, 1.7 is required"
         yield context.finding(
             rule,
             fact.subject,
@@ -166,7 +170,7 @@ def nodes(context: RuleContext) -> Iterator[Finding]:
         yield context.finding(
             "CND-NODE-001",
             Subject(kind="Node", name=item.name, owner=Owner.PLATFORM),
-            f"node {item.name} is not ready: {string(ready, 'reason') or 'no Ready condition'}",
+            f"{item.name}: node not ready, {string(ready, 'reason') or 'no Ready condition'}",
             evidence=[item.at(f"/status/conditions/{at}" if at is not None else "/status")],
             facts={"reason": string(ready, "reason")},
             last_seen=parse_rfc3339(ready.get("lastTransitionTime")),
@@ -191,7 +195,7 @@ def release(context: RuleContext) -> Iterator[Finding]:
             namespace=string(newest, "namespace"),
             owner=Owner.CONDUCTOR,
         ),
-        f"revision {revision} (chart {string(newest, 'chart_version')}) is {status}: "
+        f"{string(newest, 'name')}: revision {revision} (chart {string(newest, 'chart_version')}) {status}: "
         f"{string(newest, 'description')}",
         evidence=[Evidence(path=layout.RELEASES, pointer=f"/releases/{at}")],
         facts={"operation": "upgrade" if revision > 1 else "install", "status": status},

@@ -22,7 +22,7 @@ _KEPT_LINES = 10_000
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 _HIDDEN_IN_TEXT = frozenset({"ts", "level", "msg", "run_id"})
 SAY = "say"
-"""Key of an event's own words for a person; it replaces the key=value form in text and is left out of JSON."""
+"""Key of an event's words for a person: they replace the key=value form in text; JSON leaves them out."""
 
 Logger = Any
 """structlog's bound logger: ``log.info("words", key=value)``."""

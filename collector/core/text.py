@@ -17,7 +17,9 @@ def display(text: object, limit: int = 2000) -> str:
 
 def block(text: object, limit: int = 20000) -> str:
     """Returns text of several lines fit for a terminal or a page; control characters become ``?``."""
-    safe = _UNSAFE.sub("?", str(text).replace("\r\n", "\n"))
+    whole = str(text)
+    # Cut first: a megabyte that nobody will see need not be cleaned.
+    safe = _UNSAFE.sub("?", whole[: 2 * limit + 2].replace("\r\n", "\n"))
     return safe if len(safe) <= limit else safe[: limit - 1] + "…"
 
 
@@ -32,6 +34,11 @@ def human_bytes(count: int) -> str:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
         size /= _KIBI
     return f"{size:.1f} GiB"
+
+
+def counted(number: int, noun: str) -> str:
+    """Returns ``1 pod``, ``2 pods``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def human_age(seconds: float) -> str:

@@ -30,10 +30,10 @@ class Filing:
 
     @property
     def sentence(self) -> str:
-        """Such as ``S2c, 2 findings: severity 1-4``."""
+        """Such as ``2 findings under S2c: severity 1-4``."""
         clauses = ", ".join(self.clauses) or "no clause named"
         allowed = f"{NOT_STATED}; {SUPPORT_TERMS}" if self.severities == NOT_STATED else self.severities
-        return f"{clauses}, {count_of(self.findings, 'finding')}: severity {allowed}"
+        return f"{count_of(self.findings, 'finding')} under {clauses}: severity {allowed}"
 
 
 @dataclass(frozen=True, kw_only=True)

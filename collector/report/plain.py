@@ -110,7 +110,11 @@ def wrap(text: str, width: int, *, most: int = 0) -> list[str]:
     """
     lines = list(_lines(text, max(width, 2)))
     if most and len(lines) > most:
-        return [*lines[: most - 1], cut(f"{lines[most - 1]} …", width)]
+        # The last line is filled to its end: with a long word next, breaking at a blank would waste it.
+        rest = " ".join(text.split())
+        for line in lines[: most - 1]:
+            rest = rest[len(line) :].lstrip(" ")
+        return [*lines[: most - 1], cut(rest, width)]
     return lines
 
 

@@ -16,6 +16,7 @@ _LEAST_WIDTH = 40
 _WORD = 6
 _REMEDY = " " * _WORD
 _FILINGS = 3
+_EXPLAINED = 5
 _COLOURS = {Outcome.FAIL: "31", Outcome.WARN: "33", Outcome.UNKNOWN: "35", Outcome.PASS: "32"}
 
 
@@ -67,23 +68,23 @@ def _collection(run: RunInfo) -> str:
 
 
 def _body(report: Report, columns: int, room: int) -> list[str]:
-    """Returns the most important findings; beside them the unknowns keep a third of the room."""
+    """Returns the most important findings: as many as fit, the first ones with what to do about them."""
     problems, unsettled = headline.problems(report), headline.unknowns(report)
     if not problems and not unsettled:
         return wrap(headline.sentence(report), columns)
-    room -= 1  # for what is left out, or for the line that nothing failed
-    tags = _tag_width(chain(problems[:room], unsettled[:room]), columns)
+    quiet = [] if problems else ["No failures or warnings."]
+    shown = [*problems[:room], *unsettled[:room]]
+    tags = _tag_width(shown, columns)
+    for explained in range(min(len(shown), _EXPLAINED), -1, -1):
+        blocks = [_block(one, columns, tags, explain=at < explained) for at, one in enumerate(shown)]
+        if sum(map(len, blocks)) + len(quiet) <= room and len(shown) == len(problems) + len(unsettled):
+            return [*quiet, *chain.from_iterable(blocks)]
+    told = _fitting((_block(one, columns, tags, explain=False) for one in problems), room - 2)
     asked = _fitting(
-        (_block(judged, columns, tags, most=1) for judged in unsettled[:room]),
-        room // 3 if problems else room - 1,
+        (_block(one, columns, tags, explain=False) for one in unsettled), room - len(told) - len(quiet) - 1
     )
-    room -= sum(map(len, asked))
-    told = _fitting((_block(judged, columns, tags, most=2) for judged in problems[:room]), room)
-    lines = [*chain.from_iterable(told), *chain.from_iterable(asked)]
-    if not problems:
-        lines.insert(0, "No failures or warnings.")
     left = _left(len(problems) - len(told), len(unsettled) - len(asked))
-    return [*lines, *left]
+    return [*quiet, *chain.from_iterable(told), *chain.from_iterable(asked), *left]
 
 
 def _fitting(blocks: Iterable[list[str]], room: int) -> list[list[str]]:
@@ -115,16 +116,17 @@ def _tag_width(shown: Iterable[JudgedFinding], columns: int) -> int:
     return min(max((cells(_tag(judged)) for judged in shown), default=0), columns // 3)
 
 
-def _block(judged: JudgedFinding, columns: int, tags: int, *, most: int) -> list[str]:
-    """Returns one finding: what it is in up to ``most`` lines, then what to do in up to two."""
+def _block(judged: JudgedFinding, columns: int, tags: int, *, explain: bool) -> list[str]:
+    """Returns one finding: a line that says what it is or, to explain it, two lines and what to do."""
     finding = judged.finding
     word = load_words().outcomes[finding.outcome].word
     tag = cut(_tag(judged), tags)
     start = f"{word:<{_WORD}}{tag}{' ' * (tags - cells(tag))}  "
+    most = 2 if explain else 1
     first, *others = wrap(display(finding.summary or finding.title, 300), columns - cells(start), most=most)
     lines = [start + first, *(" " * cells(start) + line for line in others)]
     remedy = finding.needs if finding.outcome is Outcome.UNKNOWN and finding.needs else finding.remedy
-    if remedy:
+    if explain and remedy:
         first, *others = wrap(display(remedy, 300), columns - _WORD - 2, most=2)
         lines += [f"{_REMEDY}→ {first}", *(f"{_REMEDY}  {line}" for line in others)]
     return lines

@@ -117,7 +117,7 @@ def test_title_verdict_and_severities() -> None:
     assert "<title>FAIL \N{EN DASH} acme-prod \N{EN DASH} cnd20201120t220041z7f3a09c2</title>" in page
     text = text_of(reports.good())
     assert "3 failures: 2 supported, 1 secondary." in text
-    assert "You may file: C1, C3, 2 findings: severity not stated; your Support Terms decide" in text
+    assert "You may file: 2 findings under C1, C3: severity not stated; your Support Terms decide" in text
     assert "suggest" not in text.lower()
 
 

@@ -27,8 +27,9 @@ WARN  unsupported C2b  Kubernetes 1.19.7 is above 1.17, the newest that
       → Run Conductor on Kubernetes 1.13 to 1.17.
 ???   undetermined     The Helm 2 release records could not be read: denied
       → get,list configmaps in kube-system (conductor-diag preflight -o rbac)
-You may file  C1, C3, 2 findings: severity not stated; your Support Terms decide
-              S2c, 1 finding: severity 1-4
+You may file  2 findings under C1, C3: severity not stated; your Support Terms
+              decide
+              1 finding under S2c: severity 1-4
 Bundle  cnd20201120t220041z7f3a09c2
 File    out/conductor-diag-acme-prod.tar.zst
 sha256  9c1e9c1e9c1e9c1e9c1e9c1e9c1e9c1e9c1e9c1e9c1e9c1e9c1e9c1e9c1e9c1e

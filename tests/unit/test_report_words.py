@@ -54,8 +54,8 @@ def test_severities_in_words(allowed: tuple[int, ...], stated: bool, scope: Scop
 
 def test_only_failures_and_warnings_that_the_policy_covers_may_be_filed() -> None:
     assert [filing.sentence for filing in headline.filings(reports.good())] == [
-        "C1, C3, 2 findings: severity not stated; your Support Terms decide",
-        "S2c, 1 finding: severity 1-4",
+        "2 findings under C1, C3: severity not stated; your Support Terms decide",
+        "1 finding under S2c: severity 1-4",
     ]
     excluded = reports.judged(given=reports.classification(Scope.UNSUPPORTED, reports.C3))
     assert headline.filing_lines(reports.good(findings=(excluded,))) == (
@@ -109,5 +109,5 @@ def test_text_is_cut_by_cells_not_characters() -> None:
     assert cut_middle("out/very/long/name.tar.zst", 16) == "out/v…me.tar.zst"
     assert wrap("one two three", 7) == ["one two", "three"]
     assert wrap("x" * 25, 10) == ["x" * 10, "x" * 10, "x" * 5]
-    assert wrap("one two three four", 8, most=2) == ["one two", "three …"]
+    assert wrap("one two three four", 8, most=2) == ["one two", "three f…"]
     assert wrap("", 10) == [""]
