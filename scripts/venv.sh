@@ -1,5 +1,5 @@
 # Sourced by the other scripts: makes the virtual environment .venv beside this folder, from the lock file.
-# Usage: . scripts/venv.sh run|dev     Sets $root and $python.
+# Usage: wants=run|dev; . scripts/venv.sh     Sets $root and $python. (In Debian's sh, "." takes no arguments.)
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 python=$root/.venv/bin/python
@@ -45,6 +45,6 @@ _install() {
 }
 
 [ -x "$python" ] || _make_venv || exit 1
-_install "$1" || exit 1
+_install "${wants:?}" || exit 1
 PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH}
 export PYTHONPATH

@@ -11,7 +11,7 @@ from collector.core.clock import parse_rfc3339, rfc3339
 from collector.core.text import counted, human_age
 from collector.findings import Confidence, Evidence, Finding, Impact, Outcome, Owner, Subject
 from collector.records import Json
-from collector.records.access import integer, sequence, string, strings
+from collector.records.access import integer, integers, sequence, string, strings
 
 _TOLERANCE = 1.25
 
@@ -53,7 +53,7 @@ def latest_failed(context: RuleContext) -> Iterator[Finding]:
                 break
             failures += 1
         newest = runs[0]
-        codes = ", ".join(str(code) for code in newest.get("exit_codes") or ()) or "not known"
+        codes = ", ".join(map(str, integers(newest, "exit_codes"))) or "not known"
         yield context.finding(
             "CND-PG-004",
             _subject(schedule),

@@ -36,3 +36,9 @@ def strings(value: Json, key: str) -> list[str]:
     """Returns the strings in the list ``value[key]``."""
     found = value.get(key) if isinstance(value, Mapping) else None
     return [entry for entry in found if isinstance(entry, str)] if isinstance(found, list) else []
+
+
+def integers(value: Json, key: str) -> list[int]:
+    """Returns the whole numbers in the list ``value[key]``."""
+    found = value.get(key) if isinstance(value, Mapping) else None
+    return [entry for entry in found if isinstance(entry, int)] if isinstance(found, list) else []

@@ -1,4 +1,4 @@
-"""Redaction: in memory, before disk, failing closed; structural rules first, text rules on all that is left."""
+"""Redaction: in memory, before disk, failing closed; structural rules first, text rules on the rest."""
 
 from collector.redaction.errors import RedactionError
 from collector.redaction.redactor import Redactor

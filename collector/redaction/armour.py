@@ -43,9 +43,7 @@ class Armour:
         if b"BEGIN " not in line:
             return None
         for kind, begin, end in self._blocks:
-            last = None
-            for last in begin.finditer(line):
-                pass
+            last = max(begin.finditer(line), key=re.Match.start, default=None)
             if last and not end.search(line, last.end()) and b"\\n" not in line[last.end() :]:
                 return kind, end
         return None

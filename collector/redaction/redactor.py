@@ -63,7 +63,7 @@ class Redactor:
         yield Redacted(b"\n]}\n" if record.kind else b"\n]\n")
 
     def lines(self, chunks: Iterable[bytes], counts: Counter[str]) -> Iterator[Redacted]:
-        """Yields text redacted line by line. How ``chunks`` are cut makes no difference; memory is bounded."""
+        """Yields text redacted line by line, the same however ``chunks`` are cut, in bounded memory."""
         lines = LineFilter(self._engine, counts)
         for block in stream.blocks(chunks, self._engine.marker, counts):
             with _failing_closed("text"):

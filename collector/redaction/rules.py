@@ -120,7 +120,7 @@ class FormalRule:
 
 @dataclass(frozen=True, kw_only=True)
 class NamedRule:
-    """A rule whose pattern finds a name, and that asks the vocabulary whether the value after it is secret."""
+    """A rule whose pattern finds a name, and that asks the vocabulary whether its value is secret."""
 
     id: str
     kind: str
