@@ -1,7 +1,24 @@
 """Redaction: in memory, before disk, failing closed; structural rules first, text rules on the rest."""
 
+from collector.redaction.custom import (
+    CustomerRule,
+    load_customer_rules,
+    parse_customer_rules,
+    with_customer_rules,
+)
 from collector.redaction.errors import RedactionError
+from collector.redaction.profiles import with_profiles
 from collector.redaction.redactor import Redactor
 from collector.redaction.rules import Rules, load_rules
 
-__all__ = ["RedactionError", "Redactor", "Rules", "load_rules"]
+__all__ = [
+    "CustomerRule",
+    "RedactionError",
+    "Redactor",
+    "Rules",
+    "load_customer_rules",
+    "load_rules",
+    "parse_customer_rules",
+    "with_customer_rules",
+    "with_profiles",
+]

@@ -10,36 +10,74 @@ from collections.abc import Iterator
 
 # 16 characters hold 12 bytes, about the shortest telling text ("password=abc").
 _RUN = re.compile(rb"[A-Za-z0-9+/_-]{16,}={0,2}")
-_MATERIAL = re.compile(rb"(?:\S+Z )?[ \t]*([A-Za-z0-9+/]{64}|[A-Za-z0-9+/]{70}|[A-Za-z0-9+/]{76})\r?")
+_PIECE = re.compile(rb"[A-Za-z0-9+_-]{16,}={0,2}")
+_MATERIAL = re.compile(
+    rb"^(?:[^\s]{20,40}Z )?[ \t]*([A-Za-z0-9+/]{64}|[A-Za-z0-9+/]{70}|[A-Za-z0-9+/]{76})\r?$", re.MULTILINE
+)
 _MIXED = re.compile(rb"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=[^0-9]*[0-9])")
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
+_TO_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+_SHORTEST_FORM = 4
 _CONTROLS = bytes(set(range(32)) - {9, 10, 13}) + b"\x7f"
 _HEAD = 24
-_ARMOUR_WIDTHS = (64, 70, 76)
 
 
-def decoded_runs(text: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Yields start, end and decoded content of every base64 run in ``text`` that holds readable text."""
+def decoded_runs(text: bytes, words: re.Pattern[bytes]) -> Iterator[tuple[int, int, bytes]]:
+    """Yields start, end and decoded content of every base64 run in ``text`` that holds readable text.
+
+    Args:
+        text: one line.
+        words: one of its matches stands in every run worth decoding, in lower case.
+    """
     for found in _RUN.finditer(text):
-        start, end = found.span()
-        if _decode(text[start : start + _HEAD]) is not None:
-            plain = _decode(text[start:end])
+        if words.search(found[0].lower()):
+            yield from _readable(text, *found.span())
+
+
+def _readable(text: bytes, start: int, end: int) -> Iterator[tuple[int, int, bytes]]:
+    """The run as a whole, or else what of it stands between slashes: in a path they are no base64."""
+    whole = _plain(text, start, end)
+    if whole is not None:
+        yield start, end, whole
+        return
+    for piece in _PIECE.finditer(text, start, end) if text.find(b"/", start, end) >= 0 else ():
+        first, last = piece.span()
+        for stop in (end, last):
+            plain = _plain(text, first, stop)
             if plain is not None:
-                yield start, end, plain
+                yield first, stop, plain
+                break
 
 
-def key_material(line: bytes) -> tuple[int, int] | None:
-    """Returns where ``line`` is nothing but a full line of armoured key, its BEGIN out of sight."""
-    found = _MATERIAL.fullmatch(line)
-    return found.span(1) if found and _MIXED.match(found[1]) else None
+def _plain(text: bytes, start: int, end: int) -> bytes | None:
+    return None if _decode(text[start : start + _HEAD]) is None else _decode(text[start:end])
 
 
-def suspicious(block: bytes) -> Iterator[int]:
-    """Yields positions in ``block`` whose lines need the closer look of the functions above."""
-    for found in _RUN.finditer(block):
-        start, end = found.span()
-        if end - start in _ARMOUR_WIDTHS or _decode(block[start : start + _HEAD]) is not None:
-            yield start
+def key_material(block: bytes) -> Iterator[tuple[int, int, tuple[int, int]]]:
+    """Yields the lines of ``block`` that are nothing but a full line of armoured key, BEGIN out of sight.
+
+    Start and end of the line, and where in the line the key is.
+    """
+    for found in _MATERIAL.finditer(block):
+        if _MIXED.match(found[1]):
+            start, end = found.span()
+            yield start, end, (found.start(1) - start, found.end(1) - start)
+
+
+def forms(word: str) -> frozenset[bytes]:
+    """Returns what a base64 run that encodes ``word`` contains, in lower case.
+
+    For each of the three places it can start at within a group only the characters that depend on the word
+    alone. A word of small letters stands for three spellings, any other for itself.
+    """
+    plain = word.isalpha() and word.islower()
+    found = set()
+    for spelling in {word, word.upper(), word.capitalize()} if plain else {word}:
+        for before in range(3):
+            run = base64.b64encode(b"\0" * before + spelling.encode())
+            run = run[-(-before * 8 // 6) : (before + len(spelling)) * 8 // 6].lower()
+            found |= {run, run.translate(_TO_URL_SAFE)}
+    return frozenset(form for form in found if len(form) >= _SHORTEST_FORM)
 
 
 def _decode(run: bytes) -> bytes | None:

@@ -17,7 +17,7 @@ class JsonText:
 
     Attributes:
         start: where it begins.
-        ambiguous: an object in it has a key twice, of which only the last is in ``value``.
+        ambiguous: an object in it has a key twice; in ``value`` it holds a list of what stands there.
         raw: as it was written.
     """
 
@@ -48,9 +48,13 @@ def find(line: bytes) -> JsonText | None:
 
     def pairs(members: list[tuple[str, Any]]) -> dict[str, Any]:
         value = dict(members)
-        if len(value) < len(members):
-            repeated.append("")
-        return value
+        if len(value) == len(members):
+            return value
+        repeated.append("")
+        every: dict[str, list[Any]] = {}
+        for key, member in members:
+            every.setdefault(key, []).append(member)
+        return {key: found if len(found) > 1 else found[0] for key, found in every.items()}
 
     try:
         value = json.loads(whole[start:], object_pairs_hook=pairs)

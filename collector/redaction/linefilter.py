@@ -8,16 +8,23 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from collector.redaction.encoded import suspicious
+from collector.redaction.encoded import key_material
 from collector.redaction.gate import line_around
-from collector.redaction.states import Context, Deeper, Engine, InArmour, Pending, State, indentation, stamp
+from collector.redaction.states import Context, Deeper, Engine, InArmour, State, indentation, stamp
 
 MAX_LINE = 1024 * 1024
 """Longest line, in bytes, that the rules are run on."""
 
+_HEAD = 32 * 1024
+"""Bytes at the start of a stream in which a key may stand whose BEGIN line was cut off."""
+
+_SHORTEST_MATERIAL = 64
+_NAMED_BEFORE = 2
 _SCALAR = re.compile(rb"""\s*(?:- )?["']?([\w.\-/]+)["']?:\s*[|>][+\-\d]*\s*""")
 _MAP = re.compile(rb"""\s*["']?(?:data|stringData|binaryData)["']?:\s*\{?\s*""")
 _NAMED = re.compile(rb"""\s*(?:- )?(?:\{\s*)?["']?name["']?\s*:\s*["']?([\w.\-]+)["']?,?\s*""")
+_VALUE = re.compile(rb"""\s*["']?value["']?\s*:\s*(?P<value>\S.*?)\s*""")
+_OPENS_BLOCK = re.compile(rb"[|>][+\-\d]*")
 
 
 class LineFilter:
@@ -28,24 +35,40 @@ class LineFilter:
         self._counts = counts
         self._context = Context(engine, counts, level)
         self._state: State | None = None
+        self._done = 0
+        self._before = b""
 
     def feed(self, block: bytes) -> bytes:
         """Returns ``block`` redacted, line for line."""
-        candidates = self._engine.gate.candidates(block)
-        for at in suspicious(block):
-            start, end = line_around(block, at)
-            candidates[start] = end
-        if not candidates and self._state is None:
+        clean = self._redacted(block)
+        self._done += len(block)
+        self._before = _last_lines(block if _has_enough(block) else self._before + block)
+        return clean
+
+    def _redacted(self, block: bytes) -> bytes:
+        candidates = dict(self._engine.gate.candidates(block))
+        material = self._material(block)
+        if not candidates and not material and self._state is None:
             return block
         parts: list[bytes] = []
         at = 0
-        for start in sorted(candidates):
+        for start in sorted({*candidates, *material}):
             at = self._carry(block, at, start, parts)
-            parts += (block[at:start], self._line(block[start : candidates[start]]))
-            at = candidates[start]
+            if at > start:
+                continue
+            end = candidates[start] if start in candidates else line_around(block, start)[1]
+            parts += (block[at:start], self._line(block, start, end, material.get(start)))
+            at = end
         at = self._carry(block, at, len(block), parts)
         parts.append(block[at:])
         return b"".join(parts)
+
+    def _material(self, block: bytes) -> dict[int, tuple[int, int]]:
+        """Returns, by the start of their lines, where keys stand whose BEGIN is out of sight."""
+        left = _HEAD - self._done
+        if left <= 0 or len(block) < _SHORTEST_MATERIAL:
+            return {}
+        return {start: place for start, _, place in key_material(block) if start < left}
 
     def _carry(self, block: bytes, at: int, until: int, parts: list[bytes]) -> int:
         """Feeds lines to the open state until it is over; returns where the plain text goes on."""
@@ -55,11 +78,12 @@ class LineFilter:
                 at += 1
                 continue
             _, end = line_around(block, at)
-            parts.append(self._line(block[at:end]))
+            parts.append(self._line(block, at, end, None))
             at = end
         return at
 
-    def _line(self, line: bytes) -> bytes:
+    def _line(self, block: bytes, start: int, end: int, material: tuple[int, int] | None) -> bytes:
+        line = block[start:end]
         if len(line) > MAX_LINE:
             return self._engine.marker.mark("overlong-line", line, self._counts)
         if self._state is not None:
@@ -69,9 +93,15 @@ class LineFilter:
                 self._state = None
             if taken is not None:
                 return taken
-        opened = self._opened(line)
-        if opened is not None:
-            self._state = opened
+        if material is not None:
+            return self._context.hide(line, "key-material", *material)
+        value = _VALUE.fullmatch(line, stamp(line))
+        kind = self._kind_from_before(block, start) if value else None
+        if value and kind:
+            if _OPENS_BLOCK.fullmatch(value["value"]):
+                self._state = Deeper(kind, indentation(line)[0], pairs=False)
+            return self._context.hide_value(line, kind, *value.span("value"))
+        self._state = self._opened(line) or self._state
         return self._context.line(line)
 
     def _opened(self, line: bytes) -> State | None:
@@ -81,14 +111,32 @@ class LineFilter:
             return InArmour(*block)
         at = stamp(line)
         scalar = _SCALAR.fullmatch(line, at)
-        kind = self._kind(scalar) if scalar else None
+        kind = self._engine.names.kind(scalar[1].decode("latin-1")) if scalar else None
         if kind:
             return Deeper(kind, indentation(line)[0], pairs=False)
         if _MAP.fullmatch(line, at):
             return Deeper("data-value", indentation(line)[0], pairs=True)
-        named = _NAMED.fullmatch(line, at)
-        kind = self._kind(named, setting=True) if named else None
-        return Pending(kind) if kind else None
+        return None
 
-    def _kind(self, found: re.Match[bytes], *, setting: bool = False) -> str | None:
-        return self._engine.names.kind(found[1].decode("latin-1"), setting)
+    def _kind_from_before(self, block: bytes, start: int) -> str | None:
+        """Returns what ``name: DB_PASSWORD`` on one of the two lines before tells of a ``value:``."""
+        near = _last_lines(block[max(0, start - 2 * MAX_LINE) : start])
+        if not _has_enough(near):
+            near = _last_lines(self._before + near)
+        for line in reversed(near.split(b"\n")[:-1]):
+            named = _NAMED.fullmatch(line, stamp(line))
+            if named:
+                return self._engine.names.kind(named[1].decode("latin-1"), True)
+        return None
+
+
+def _has_enough(text: bytes) -> bool:
+    return text.find(b"\n", text.find(b"\n") + 1) > 0
+
+
+def _last_lines(text: bytes) -> bytes:
+    """Returns the last two whole lines of ``text``, which ends with a newline or is empty."""
+    at = len(text) - 1
+    for _ in range(_NAMED_BEFORE):
+        at = text.rfind(b"\n", 0, at) if at > 0 else -1
+    return text[at + 1 :]

@@ -44,9 +44,8 @@ class Marker:
 
     def mark(self, kind: str, value: bytes, counts: Counter[str]) -> bytes:
         """Returns the placeholder for ``value`` and counts it."""
-        digest = self.digest()
-        digest.update(value)
-        return self.close(kind, digest, counts)
+        counts[kind] += 1
+        return _placeholder(kind, hmac.digest(self._key, value, "sha256").hex())
 
     def mark_text(self, kind: str, value: str, counts: Counter[str]) -> str:
         """Returns the placeholder for a string; a string of placeholders only is left alone."""
@@ -58,7 +57,7 @@ class Marker:
     def close(self, kind: str, digest: hmac.HMAC, counts: Counter[str]) -> bytes:
         """Returns the placeholder for what ``digest`` was fed, and counts it."""
         counts[kind] += 1
-        return f"[REDACTED:{kind}:{digest.hexdigest()[:8]}]".encode()
+        return _placeholder(kind, digest.hexdigest())
 
     def placeholders(self, line: bytes) -> list[tuple[int, int]]:
         """Returns where placeholders stand in ``line``."""
@@ -74,3 +73,7 @@ class Marker:
         for start, end in places:
             blank[start:end] = _FILLER * (end - start)
         return bytes(blank)
+
+
+def _placeholder(kind: str, digest: str) -> bytes:
+    return f"[REDACTED:{kind}:{digest[:8]}]".encode()

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import msgspec
 
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_WORD = re.compile(r"[A-Z]+(?:s(?![a-z]))?(?![a-z])|[A-Z]?[a-z]+|\d+")
 _ENVIRONMENT = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*")
 _SHORT_NUMBER = re.compile(r"\d{1,3}")
 _LONGEST_NAME = 200
@@ -73,6 +74,7 @@ class Names:
         self._status = frozenset(words.status_words)
         self.kinds = frozenset((*words.stems, *words.last, *words.phrases, *words.settings))
         self.literals = self._literals()
+        self.setting_words = tuple(sorted(self._settings))
         self._judged = functools.lru_cache(_CACHED)(self._judge)
 
     def kind(self, name: str, setting: bool = False) -> str | None:
@@ -84,17 +86,26 @@ class Names:
         """
         return self._judged(name[-_LONGEST_NAME:], setting)
 
+    def of_pair(self, pair: Mapping[str, Any]) -> str | None:
+        """Returns the kind for ``value`` in ``{name: DB_PASSWORD, value: x}``, or the same with ``key``."""
+        names = (pair.get("name"), pair.get("key"))
+        kinds = (self.kind(name, True) for name in names if isinstance(name, str))
+        return next((kind for kind in kinds if kind), None)
+
     def _judge(self, name: str, setting: bool) -> str | None:
         if name.lower() in self._names:
             return None
         path = name.rstrip("/")
         words = [word.lower() for word in _WORD.findall(path.rpartition("/")[2])]
+        numbered = bool(words) and words[-1].isdigit()
         while len(words) > 1 and words[-1].isdigit():
             words.pop()
         if not words or words[-1] in self._ends or self._starts_harmless(path):
             return None
         broad = setting or _ENVIRONMENT.fullmatch(name) is not None
-        return self._by_words(words, broad) or self._by_last(words, broad=broad, setting=setting)
+        # The words of settings are short: with a number behind they are something else too often.
+        plain = setting and not numbered
+        return self._by_words(words, broad) or self._by_last(words, broad=broad, setting=plain)
 
     def harmless(self, value: str) -> bool:
         """True when ``value`` is no secret whatever its name: a switch, a reference, a path, a mask."""
@@ -146,7 +157,9 @@ class Names:
     def _literals(self) -> tuple[str, ...]:
         """Every name that is telling in text contains one of these."""
         words = {word.lstrip("*") for table in (self._stems, self._last) for word in table}
-        words |= {phrase.split()[1] for phrase in self._phrases}
+        # Of a phrase either word will do, and none if another literal stands in one of them already.
+        pairs = [phrase.split() for phrase in self._phrases]
+        words |= {pair[1] for pair in pairs if not any(w in p for p in pair for w in words)}
         return tuple(sorted(word for word in words if not any(o != word and o in word for o in words)))
 
 

@@ -12,15 +12,19 @@ import msgspec
 
 from collector.records import Json, Objects, Redacted
 from collector.redaction import jsontext, stream
+from collector.redaction.engines import Engines, installed
 from collector.redaction.errors import RedactionError
 from collector.redaction.linefilter import LineFilter
 from collector.redaction.marker import Marker
 from collector.redaction.markup import redact_html
 from collector.redaction.rules import Rules
-from collector.redaction.structure import MAX_ITEM
+from collector.redaction.selfcheck import check
+from collector.redaction.survey import MAX_ITEM, Memory
 from collector.redaction.text import TextEngine
+from collector.redaction.unpack import opened
 
 _UNLOGGED = "a line of the log could not be redacted and was withheld"
+_PAGE = (b"<!doctype html", b"<html")
 _KEPT_OF_EVENT = ("ts", "level", "run_id")
 
 
@@ -36,6 +40,7 @@ class Redactor:
             it never leaves the object, so no placeholder can be traced back after the run.
         configmap_values: ``namespace/name`` patterns of ConfigMaps whose values may stay, subject to the
             text rules; by default none may.
+        engines: what to search with; by default what is installed.
 
     Raises, in every method:
         RedactionError: something unexpected happened; the piece must be withheld. Errors of the iterables
@@ -43,9 +48,20 @@ class Redactor:
     """
 
     def __init__(
-        self, rules: Rules, *, key: bytes | None = None, configmap_values: Collection[str] = ()
+        self,
+        rules: Rules,
+        *,
+        key: bytes | None = None,
+        configmap_values: Collection[str] = (),
+        engines: Engines | None = None,
     ) -> None:
-        self._engine = TextEngine(rules, Marker(rules.kinds, key), configmap_values=tuple(configmap_values))
+        self._engine = TextEngine(
+            rules,
+            Marker(rules.kinds, key),
+            engines or installed(),
+            configmap_values=tuple(configmap_values),
+        )
+        check(self._engine.gate, rules)
 
     def objects(self, record: Objects, counts: Counter[str]) -> Iterator[Redacted]:
         """Yields a JSON document, one object a line, in the form of a Kubernetes list.
@@ -55,17 +71,21 @@ class Redactor:
         """
         yield Redacted(_opening(record))
         separator = b""
+        memory = Memory()
         for item in record.items:
             with _failing_closed("an object"):
-                line = self._object(item, record, counts)
+                line = self._object(item, record, counts, memory)
             yield Redacted(separator + line)
             separator = b",\n"
         yield Redacted(b"\n]}\n" if record.kind else b"\n]\n")
 
     def lines(self, chunks: Iterable[bytes], counts: Counter[str]) -> Iterator[Redacted]:
-        """Yields text redacted line by line, the same however ``chunks`` are cut, in bounded memory."""
+        """Yields text redacted line by line, the same however ``chunks`` are cut, in bounded memory.
+
+        A gzip stream is unpacked, and becomes text.
+        """
         lines = LineFilter(self._engine, counts)
-        for block in stream.blocks(chunks, self._engine.marker, counts):
+        for block in stream.blocks(opened(chunks), self._engine.marker, counts):
             with _failing_closed("text"):
                 clean = lines.feed(block)
             yield Redacted(clean)
@@ -87,8 +107,8 @@ class Redactor:
         What is clean comes back byte for byte; JSON stays JSON and tags stay tags in what is not.
         """
         with _failing_closed("a report"):
-            head = data[:200].lstrip()
-            if head.startswith(b"<"):
+            head = data[:200].lstrip().lower()
+            if head.startswith(_PAGE):
                 return Redacted(self._html(data.decode("utf-8"), counts).encode("utf-8"))
             if head.startswith((b"{", b"[")):
                 read = self._json(data, counts)
@@ -111,8 +131,10 @@ class Redactor:
         """As ``redact_event``, in the shape structlog wants."""
         return self.redact_event(event)
 
-    def _object(self, item: Mapping[str, Json], record: Objects, counts: Counter[str]) -> bytes:
-        whole = dict(item)
+    def _object(
+        self, item: Mapping[str, Json], record: Objects, counts: Counter[str], memory: Memory
+    ) -> bytes:
+        whole = _without_managed_fields(item, counts)
         if record.item_kind and not whole.get("kind"):
             whole = {
                 "apiVersion": whole.get("apiVersion") or record.api_version,
@@ -120,7 +142,9 @@ class Redactor:
                 **whole,
             }
             whole["kind"] = record.item_kind
-        clean = self._engine.structure.value(whole, counts, numbers=True)
+        clean = self._engine.structure.value(
+            self._engine.structure.placed(whole, counts), counts, numbers=True, memory=memory
+        )
         line = msgspec.json.encode(clean)
         if len(line) > MAX_ITEM:
             raise RedactionError(f"larger than {MAX_ITEM} bytes")
@@ -132,8 +156,10 @@ class Redactor:
         if found is None:
             return None
         clean = self._engine.structure.value(found.value, counts)
-        if clean == found.value and not found.ambiguous:
-            return data
+        if found.ambiguous and clean != found.value:
+            raise RedactionError("a key stands twice in it")
+        if clean == found.value:
+            return None if found.ambiguous else data
         indent = _indent(data)
         if indent is None:
             return found.dump(clean)
@@ -161,6 +187,16 @@ def _failing_closed(what: str) -> Iterator[None]:
         raise RedactionError(f"{what} could not be redacted: {error}") from None
     except Exception as error:  # noqa: BLE001 - failing closed means: on anything at all
         raise RedactionError(f"{what} could not be redacted: {type(error).__name__}") from None
+
+
+def _without_managed_fields(item: Mapping[str, Json], counts: Counter[str]) -> dict[str, Json]:
+    """Returns a copy of ``item`` without what every object has and no reader wants: it need not be walked."""
+    whole = dict(item)
+    metadata = whole.get("metadata")
+    if isinstance(metadata, dict) and "managedFields" in metadata:
+        whole["metadata"] = {key: value for key, value in metadata.items() if key != "managedFields"}
+        counts["managed-fields"] += 1
+    return whole
 
 
 def _opening(record: Objects) -> bytes:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 import msgspec
 
 from collector.core.errors import SpecError
 from collector.core.resources import config_path
 from collector.core.yamlfile import YamlFile
+from collector.redaction.jsonpath import JsonPath
 from collector.redaction.names import Names, NameWords
 
 Span = tuple[int, int, str]
@@ -21,6 +22,17 @@ Span = tuple[int, int, str]
 Kind = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{1,40}$")]
 _BARE = "value_bare"
 _FRAGMENT = re.compile(r"\{\{(\w+)\}\}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scan:
+    """A pattern without look-around that no match of which goes over the end of a line.
+
+    ``compiled`` is for the case that only one engine can read it; it has ``finditer`` and ``search``.
+    """
+
+    pattern: str
+    compiled: Any = None
 
 
 class TextRule(Protocol):
@@ -34,6 +46,11 @@ class TextRule(Protocol):
     @property
     def literals(self) -> tuple[str, ...]:
         """Returns lower-case strings, one of which stands in every match; empty: try every line."""
+        ...
+
+    @property
+    def scan(self) -> Scan | None:
+        """Returns what every match contains that has none of the literals."""
         ...
 
     @property
@@ -65,6 +82,8 @@ class RuleText(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         value: pattern for the value, tried where ``pattern`` ended and only after a telling name, so that
             a line of nothing but ``a=a=a=`` costs no more than its length.
         literals: lower case; every match contains one. Rules with a ``name`` get the vocabulary's.
+        scan: where literals would be met too often: a pattern, without look-around, that every match
+            contains if it contains none of the literals.
         prose: status words after the name are no secrets, where they stand bare (group ``value_bare``).
         setting: the name is an environment variable's or a flag's.
     """
@@ -75,6 +94,7 @@ class RuleText(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     examples: Examples
     kind: Kind | Literal[""] = ""
     literals: tuple[str, ...] = ()
+    scan: str = ""
     prose: bool = False
     setting: bool = False
 
@@ -92,6 +112,8 @@ class RulesFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     Attributes:
         fragments: named pieces of patterns, used as ``{{name}}``.
         dropped_annotations: annotations that repeat whole objects; removed without a trace.
+        encoded_words: base64 is decoded only where one of these is inside; those of small letters alone
+            stand for themselves in capitals and with one capital as well.
     """
 
     api_version: Literal["conductor-diag/v1"]
@@ -99,6 +121,7 @@ class RulesFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     names: NameWords
     fragments: dict[str, str]
     dropped_annotations: tuple[str, ...]
+    encoded_words: tuple[Annotated[str, msgspec.Meta(min_length=3)], ...]
     blocks: tuple[BlockText, ...]
     rules: tuple[RuleText, ...]
 
@@ -111,6 +134,7 @@ class FormalRule:
     kind: str
     pattern: re.Pattern[bytes]
     literals: tuple[str, ...]
+    scan: Scan | None = None
     formal: bool = True
 
     def spans(self, line: bytes) -> Iterator[Span]:
@@ -130,13 +154,14 @@ class NamedRule:
     names: Names
     prose: bool
     setting: bool
+    scan: Scan | None = None
     formal: bool = False
 
     def spans(self, line: bytes) -> Iterator[Span]:
         found = self.pattern.search(line)
         while found is not None:
-            after = found.end()
             told = self.names.kind(found["name"].decode("latin-1"), self.setting)
+            after = found.end() if told else found.end("name")
             value = self.value.match(line, after) if told else None
             if told and value:
                 after = max(after, value.end())
@@ -157,20 +182,36 @@ class Rules:
     Attributes:
         blocks: label pattern and placeholder kind of armoured blocks; kind "" means public.
         written: the file's rules with their examples, in the order of ``text``.
+        paths: a customer's places in objects.
+        more_kinds: placeholder kinds beside those of ``written``.
     """
 
     text: tuple[TextRule, ...]
     names: Names
     blocks: tuple[tuple[str, str], ...]
     dropped_annotations: frozenset[str]
+    encoded_words: tuple[str, ...]
     written: tuple[RuleText, ...]
     sha256: str
+    paths: tuple[JsonPath, ...] = ()
+    more_kinds: frozenset[str] = frozenset()
+
+    def extended(
+        self, texts: Iterable[TextRule], *, kinds: Collection[str], paths: Iterable[JsonPath] = ()
+    ) -> Rules:
+        """Returns these rules and further ones, whose placeholders are of ``kinds``."""
+        return replace(
+            self,
+            text=(*self.text, *texts),
+            paths=(*self.paths, *paths),
+            more_kinds=self.more_kinds | frozenset(kinds),
+        )
 
     @property
     def kinds(self) -> frozenset[str]:
         """All placeholder kinds these rules can make."""
         made = {rule.kind for rule in self.written} | {kind for _, kind in self.blocks}
-        return frozenset(made - {""}) | self.names.kinds
+        return frozenset(made - {""}) | self.names.kinds | self.more_kinds
 
 
 def load_rules(path: Path | None = None) -> Rules:
@@ -190,10 +231,11 @@ def load_rules(path: Path | None = None) -> Rules:
     if twice:
         raise SpecError(f"{source.path} is not valid", why=f"rule id {twice[0]!r} stands twice")
     return Rules(
-        text=tuple(_rule(source.path, rule, content.fragments, names) for rule in content.rules),
+        text=tuple(ready(source.path, rule, content.fragments, names) for rule in content.rules),
         names=names,
         blocks=tuple((block.label, block.kind) for block in content.blocks),
         dropped_annotations=frozenset(content.dropped_annotations),
+        encoded_words=content.encoded_words,
         written=content.rules,
         sha256=source.sha256,
     )
@@ -206,16 +248,19 @@ def _value_spans(found: re.Match[bytes], kind: str) -> Iterator[Span]:
             yield start, end, kind
 
 
-def _rule(path: Path, rule: RuleText, fragments: dict[str, str], names: Names) -> TextRule:
+def ready(path: Path, rule: RuleText, fragments: dict[str, str], names: Names) -> TextRule:
+    """Returns one rule of the file ``path`` ready to run. Raises SpecError: something in it is wrong."""
     pattern = _compiled(path, rule, rule.pattern, fragments)
     value = _compiled(path, rule, rule.value, fragments)
     named = "name" in pattern.groupindex
     literals = rule.literals or (names.literals if named else ())
+    _compiled(path, rule, rule.scan, {})
+    scan = Scan(pattern=rule.scan) if rule.scan else None
     problem = _problem(rule, literals, value if named else pattern, named=named)
     if problem:
         raise SpecError(f"{path} is not valid", why=f"rule {rule.id!r} {problem}")
     if not named:
-        return FormalRule(id=rule.id, kind=rule.kind, pattern=pattern, literals=literals)
+        return FormalRule(id=rule.id, kind=rule.kind, pattern=pattern, literals=literals, scan=scan)
     return NamedRule(
         id=rule.id,
         kind=rule.kind,
@@ -225,6 +270,7 @@ def _rule(path: Path, rule: RuleText, fragments: dict[str, str], names: Names) -
         names=names,
         prose=rule.prose,
         setting=rule.setting,
+        scan=scan,
     )
 
 
@@ -233,7 +279,9 @@ def _problem(rule: RuleText, literals: tuple[str, ...], value: re.Pattern[bytes]
         return "has no group named value" if not named else "has a name, so it needs a value with a group"
     if not named and (rule.value or not rule.kind):
         return "needs a kind and no value, or a group named name"
-    if not literals or any(literal != literal.lower() or not literal.isascii() for literal in literals):
+    if not (literals or rule.scan) or any(
+        literal != literal.lower() or not literal.isascii() for literal in literals
+    ):
         return "needs literals, lower case and ASCII"
     return ""
 

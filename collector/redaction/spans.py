@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from collector.redaction.rules import Span
 
 _NOISE = re.compile(rb"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[@-Z\\-_]|[\x00\x1b]")
+
+_PERCENT = re.compile(rb"%([0-7][0-9A-Fa-f])")
+_NO_BREAKS = bytes.maketrans(b"\r\n", b"  ")
 
 
 def merge(spans: Iterable[Span]) -> list[Span]:
@@ -26,26 +29,38 @@ def merge(spans: Iterable[Span]) -> list[Span]:
     return merged
 
 
-def subtract(spans: Iterable[Span], places: Iterable[tuple[int, int]]) -> list[Span]:
-    """Returns what is left of ``spans`` outside of ``places``, which are in order and do not overlap."""
-    left = list(spans)
-    for low, high in places:
-        cut: list[Span] = []
-        for start, end, kind in left:
-            if end <= low or start >= high:
-                cut.append((start, end, kind))
-                continue
-            if start < low:
-                cut.append((start, low, kind))
-            if end > high:
-                cut.append((high, end, kind))
-        left = cut
+def subtract(spans: Iterable[Span], places: Sequence[tuple[int, int]]) -> list[Span]:
+    """Returns what is left of ``spans`` outside of ``places``; both are in order and do not overlap."""
+    left: list[Span] = []
+    at = 0
+    for start, end, kind in spans:
+        while at < len(places) and places[at][1] <= start:
+            at += 1
+        over, free = at, start
+        while over < len(places) and places[over][0] < end:
+            low, high = places[over]
+            if free < low:
+                left.append((free, low, kind))
+            free = high
+            over += 1
+        if free < end:
+            left.append((free, end, kind))
     return left
+
+
+def noisy(text: bytes) -> bool:
+    """True when ``text`` holds terminal escapes or NULs."""
+    return b"\x1b" in text or b"\x00" in text
+
+
+def quieted(block: bytes) -> bytes:
+    """Returns ``block`` without terminal escapes and NULs; its lines stay lines."""
+    return _NOISE.sub(b"", block)
 
 
 def denoised(line: bytes) -> tuple[bytes, list[int]] | None:
     """Returns ``line`` without terminal escapes and NULs and where each byte stood; None if it has none."""
-    if b"\x1b" not in line and b"\x00" not in line:
+    if not noisy(line):
         return None
     kept = bytearray()
     origin: list[int] = []
@@ -62,3 +77,28 @@ def denoised(line: bytes) -> tuple[bytes, list[int]] | None:
 def restored(spans: Iterable[Span], origin: list[int]) -> list[Span]:
     """Returns spans of a denoised line as spans of the line it came from."""
     return [(origin[start], origin[end - 1] + 1, kind) for start, end, kind in spans if start < end]
+
+
+def percent_decoded(line: bytes) -> tuple[bytes, list[int]] | None:
+    """Returns ``line`` with its URL escapes decoded and where each byte stood, and the end; None without any.
+
+    Line breaks become spaces.
+    """
+    if b"%" not in line or not _PERCENT.search(line):
+        return None
+    plain = bytearray()
+    origin: list[int] = []
+    at = 0
+    for found in _PERCENT.finditer(line):
+        plain += line[at : found.start()]
+        origin.extend(range(at, found.start() + 1))
+        plain.append(int(found[1], 16))
+        at = found.end()
+    plain += line[at:]
+    origin.extend(range(at, len(line) + 1))
+    return bytes(plain).translate(_NO_BREAKS), origin
+
+
+def encoded_again(spans: Iterable[Span], origin: list[int]) -> list[Span]:
+    """Returns spans of a decoded line as spans of the line it came from."""
+    return [(origin[start], origin[end], kind) for start, end, kind in spans]

@@ -14,7 +14,6 @@ from collector.redaction.names import Names
 _LONGEST_BLOCK = 200
 _STAMP = re.compile(rb"(?:\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d) )?")
 _BODY = re.compile(rb"[A-Za-z0-9+/]+={0,2}\s*")
-_VALUE = re.compile(rb"""\s*(?:- )?["']?value["']?\s*:\s*(?P<value>\S.*?)\s*""")
 _PAIR = re.compile(rb"""\s*(?:"[^"]*"|'[^']*'|[\w.\-/]+)\s*:\s+(?P<value>\S.*?)\s*""")
 _QUOTED = re.compile(rb"""(["'])(.*)\1(,?)""")
 _SCALAR_MARK = re.compile(rb"[|>][+\-\d]*")
@@ -32,7 +31,7 @@ class Engine(Protocol):
         """Returns the vocabulary."""
         ...
 
-    def line(self, line: bytes, counts: Counter[str], level: int = 0, *, public: bool = False) -> bytes:
+    def line(self, line: bytes, counts: Counter[str], level: int = 0) -> bytes:
         """Returns one line redacted."""
         ...
 
@@ -45,8 +44,8 @@ class Context:
         self._counts = counts
         self._level = level
 
-    def line(self, line: bytes, *, public: bool = False) -> bytes:
-        return self._engine.line(line, self._counts, self._level, public=public)
+    def line(self, line: bytes) -> bytes:
+        return self._engine.line(line, self._counts, self._level)
 
     def hide(self, line: bytes, kind: str, start: int, end: int) -> bytes:
         """Returns ``line`` with its bytes from ``start`` to ``end`` replaced."""
@@ -107,7 +106,7 @@ class InArmour:
             self._left = 0
         if not self._kind:
             body = line[indentation(line)[1] :]
-            return context.line(line, public=True) if closed or _BODY.fullmatch(body) else None
+            return context.line(line) if closed or _BODY.fullmatch(body) else None
         if not closed:
             return context.hide_body(line, self._kind)
         rest = context.line(line[closed.end() :])
@@ -134,24 +133,6 @@ class Deeper:
         if pair:
             return context.hide_value(line, self._kind, *pair.span("value"))
         return context.hide_body(line, self._kind)
-
-
-class Pending:
-    """After ``name: DB_PASSWORD``: the ``value:`` on one of the next two lines is what it names."""
-
-    def __init__(self, kind: str) -> None:
-        self._kind = kind
-        self._left = 2
-        self.over = False
-
-    def take(self, line: bytes, context: Context) -> bytes | None:
-        self._left -= 1
-        self.over = self._left <= 0
-        found = _VALUE.fullmatch(line, stamp(line))
-        if not found:
-            return None
-        self.over = True
-        return context.hide_value(line, self._kind, *found.span("value"))
 
 
 def indentation(line: bytes) -> tuple[int, int]:

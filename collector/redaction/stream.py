@@ -19,9 +19,8 @@ def blocks(chunks: Iterable[bytes], marker: Marker, counts: Counter[str]) -> Ite
     """
     cutter = _Cutter(marker, counts)
     for chunk in chunks:
-        view = memoryview(chunk)
-        for at in range(0, len(view), _BLOCK):
-            block = cutter.add(bytes(view[at : at + _BLOCK]))
+        for at in range(0, len(chunk), _BLOCK):
+            block = cutter.add(chunk if len(chunk) <= _BLOCK else bytes(chunk[at : at + _BLOCK]))
             if block:
                 yield block
     rest = cutter.close()
@@ -41,14 +40,19 @@ class _Cutter:
 
     def add(self, piece: bytes) -> bytes:
         """Returns the lines that ``piece`` completes."""
-        head, newline, tail = piece.partition(b"\n")
-        if not newline:
+        cut = piece.rfind(b"\n") + 1
+        if not cut:
             self._hold(piece)
             return b""
-        cut = tail.rfind(b"\n") + 1
-        self._hold(head)
-        block = self.close() + b"\n" + tail[:cut]
-        self._hold(tail[cut:])
+        first = piece.find(b"\n")
+        if self._digest is None and self._length + first <= MAX_LINE:
+            block = b"".join((*self._rest, piece[:cut]))
+            self._rest, self._length = [], 0
+        else:
+            self._hold(piece[:first])
+            block = self.close() + piece[first:cut]
+        if cut < len(piece):
+            self._hold(piece[cut:])
         return block
 
     def close(self) -> bytes:

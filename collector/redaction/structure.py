@@ -5,6 +5,7 @@ Runs before the text rules, which then see every string that is left, so that no
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
@@ -13,21 +14,12 @@ from typing import Any
 from collector.records import Json
 from collector.redaction.arguments import hidden_arguments
 from collector.redaction.errors import RedactionError
+from collector.redaction.gate import Gate
 from collector.redaction.marker import Marker
 from collector.redaction.rules import Rules
+from collector.redaction.survey import CARRIERS, DATA, MAX_DEPTH, SCALARS, SMALLEST_NUMBER, Memory, Survey
 
-MAX_DEPTH = 200
-"""Deepest nesting of an object that is read."""
-
-MAX_ITEM = 32 * 1024 * 1024
-"""Most characters of one object that are read."""
-
-_SMALLEST_NUMBER = 1000
-_DATA = ("data", "stringData", "binaryData")
-_CARRIERS = frozenset({"value", "plain", "plaintext", "plainText", "literal", "inline"})
 _HELM_RECORD = "release"
-_SHORT = 128
-_REMEMBERED = 50_000
 
 Strings = Callable[[str, Counter[str], int], str]
 """(text, counts, level of JSON in strings) -> redacted text."""
@@ -42,16 +34,39 @@ class Structure:
     """
 
     def __init__(
-        self, rules: Rules, marker: Marker, strings: Strings, configmap_values: tuple[str, ...]
+        self, rules: Rules, marker: Marker, gate: Gate, strings: Strings, configmap_values: tuple[str, ...]
     ) -> None:
+        self._gate = gate
         self.names = rules.names
         self.marker = marker
         self.strings = strings
         self.allowed = configmap_values
         self.dropped = rules.dropped_annotations
+        self._paths = rules.paths
 
-    def value(self, value: Json, counts: Counter[str], level: int = 0, *, numbers: bool = False) -> Json:
-        """Returns a redacted copy of ``value``.
+    def placed(self, item: dict[str, Json], counts: Counter[str]) -> dict[str, Json]:
+        """Returns a Kubernetes object without what stands where a customer's paths say."""
+        result: Json = item
+        for path in self._paths:
+            if path.fits(item.get("kind")):
+                result = path.replaced(result, functools.partial(self._hidden_at, path.kind, counts))
+        whole: dict[str, Json] = result
+        return whole
+
+    def _hidden_at(self, kind: str, counts: Counter[str], value: Json) -> Json:
+        walk = _Walk(self, counts, {}, {}, numbers=True)
+        return walk.hidden(value, kind, 0)
+
+    def value(
+        self,
+        value: Json,
+        counts: Counter[str],
+        level: int = 0,
+        *,
+        numbers: bool = False,
+        memory: Memory | None = None,
+    ) -> Json:
+        """Returns a redacted copy of ``value``, or ``value`` itself where there is nothing to redact.
 
         Args:
             value: any JSON; not changed.
@@ -59,69 +74,100 @@ class Structure:
             level: how many strings of JSON this value was unpacked from.
             numbers: replace whole numbers of four digits or more under a telling key as well: YAML makes
                 a number of ``password: 123456``. Off for documents of our own, which count things by kind.
+            memory: of earlier calls for like values, to be quicker; it changes nothing else.
 
         Raises:
             RedactionError: it is nested too deeply, too large or not plain JSON.
         """
-        return _Walk(self, counts, level, numbers=numbers).any(value, 0)
+        known = Memory() if memory is None else memory
+        survey = Survey(self.names, self.dropped, self._gate, known, numbers=numbers)
+        survey.look(value)
+        outcomes: dict[str, tuple[str, Counter[str]]] = {}
+        for text in survey.suspects:
+            found: Counter[str] = Counter()
+            clean = self.strings(text, found, level)
+            if clean != text:
+                outcomes[text] = (clean, found)
+        known.learn(survey.suspects - outcomes.keys())
+        if survey.places or outcomes:
+            return _Walk(self, counts, outcomes, known.keys, numbers=numbers).any(value, 0)
+        return value
 
 
 class _Walk:
     """One pass over one value."""
 
-    def __init__(self, rules: Structure, counts: Counter[str], level: int, *, numbers: bool) -> None:
+    def __init__(
+        self,
+        rules: Structure,
+        counts: Counter[str],
+        outcomes: Mapping[str, tuple[str, Counter[str]]],
+        plain: Mapping[str, str | None],
+        *,
+        numbers: bool,
+    ) -> None:
+        """``outcomes``: what the text rules make of strings; ``plain``: clean keys and what they tell."""
         self._rules = rules
         self._names = rules.names
         self._counts = counts
-        self._level = level
+        self._outcomes = outcomes
+        self._plain = plain
         self._numbers = numbers
-        self._size = 0
-        self._clean: set[str] = set()
 
     def any(self, value: Json, depth: int) -> Json:
-        if isinstance(value, str):
+        kind = type(value)
+        if kind is str:
             return self._string(value)
-        if value is None or isinstance(value, bool | int | float):
+        if kind in SCALARS:
             return value
         if depth >= MAX_DEPTH:
             raise RedactionError(f"nested deeper than {MAX_DEPTH} levels")
-        if isinstance(value, Mapping):
+        if kind is dict or isinstance(value, Mapping):
             return self._object(value, depth + 1)
-        if isinstance(value, list | tuple):
+        if kind is list or isinstance(value, list | tuple):
             return self._list(value, depth + 1)
-        raise RedactionError(f"not plain JSON: {type(value).__name__}")
+        if isinstance(value, int | float):
+            return value
+        if isinstance(value, str):
+            return self._string(str.__str__(value))
+        raise RedactionError(f"not plain JSON: {kind.__name__}")
 
     def _string(self, text: str) -> str:
-        if text in self._clean:
+        outcome = self._outcomes.get(text)
+        if outcome is None:
             return text
-        self._size += len(text)
-        if self._size > MAX_ITEM:
-            raise RedactionError(f"larger than {MAX_ITEM} characters")
-        kept = self._rules.strings(text, self._counts, self._level)
-        if kept == text and len(text) <= _SHORT and len(self._clean) < _REMEMBERED:
-            self._clean.add(text)
-        return kept
+        clean, found = outcome
+        self._counts.update(found)
+        return clean
 
     def _object(self, value: Mapping[str, Json], depth: int) -> dict[str, Json]:
         place = _data_kind(value)
         if place == "configmap-value" and self._is_allowed(value):
             place = ""
-        named = self._named_kind(value)
+        named = self._names.of_pair(value) if "value" in value else None
         result: dict[str, Json] = {}
+        plain, outcomes = self._plain, self._outcomes
         for key, member in value.items():
+            if plain.get(key, key) is None:
+                # By far the most members: a key known to be clean and to tell nothing.
+                if type(member) in SCALARS or (type(member) is str and member not in outcomes):
+                    result[key] = member
+                else:
+                    result[key] = self.any(member, depth)
+                continue
             if not isinstance(key, str):
                 raise RedactionError("an object has a key that is no string")
             if key == "managedFields" or key in self._rules.dropped:
                 self._counts["managed-fields" if key == "managedFields" else "last-applied"] += 1
                 continue
-            kind = place if key in _DATA else (named if key == "value" else self._names.kind(key))
-            result[self._string(key)] = self._member(key, member, kind, depth, wholly=key in _DATA)
+            kind = place if key in DATA else (named if key == "value" else self._names.kind(key))
+            result[self._string(key)] = self._member(key, member, kind, depth, wholly=key in DATA)
         return result
 
     def _member(self, key: str, member: Json, kind: str | None, depth: int, *, wholly: bool) -> Json:
         if wholly:
             if kind:
-                return self._hidden(member, kind, depth)
+                return self.hidden(member, kind, depth)
             return self._without_helm_record(member, depth)
         if kind is None:
             return self.any(member, depth)
@@ -134,7 +180,7 @@ class _Walk:
                 self._told(entry, kind) if isinstance(entry, str) else self.any(entry, depth)
                 for entry in member
             ]
-        if self._numbers and type(member) is int and abs(member) >= _SMALLEST_NUMBER:
+        if self._numbers and type(member) is int and abs(member) >= SMALLEST_NUMBER:
             return self._mark(kind, str(member))
         return self.any(member, depth)
 
@@ -147,7 +193,7 @@ class _Walk:
     def _carrier(self, member: Mapping[str, Json], kind: str, depth: int) -> dict[str, Json]:
         """``password: {value: x}``: the key tells for what the object below it carries."""
         result = self._object(member, depth + 1)
-        for key in _CARRIERS & result.keys():
+        for key in CARRIERS & result.keys():
             carried = result[key]
             if isinstance(carried, str) and not self._names.harmless(carried):
                 result[key] = self._mark(kind, carried)
@@ -160,16 +206,16 @@ class _Walk:
         told = hidden_arguments(texts, self._names, self._mark)
         return [self._string(text) if new is None else new for text, new in zip(texts, told, strict=True)]
 
-    def _hidden(self, value: Json, kind: str, depth: int) -> Json:
+    def hidden(self, value: Json, kind: str, depth: int) -> Json:
         """Returns the shape of ``value``: keys and emptiness stay, every scalar is replaced."""
         if depth >= MAX_DEPTH:
             raise RedactionError(f"nested deeper than {MAX_DEPTH} levels")
         if isinstance(value, Mapping):
             return {
-                self._string(str(key)): self._hidden(entry, kind, depth + 1) for key, entry in value.items()
+                self._string(str(key)): self.hidden(entry, kind, depth + 1) for key, entry in value.items()
             }
         if isinstance(value, list | tuple):
-            return [self._hidden(entry, kind, depth + 1) for entry in value]
+            return [self.hidden(entry, kind, depth + 1) for entry in value]
         if value is None or value == "":
             return value
         return self._mark(kind, value if isinstance(value, str) else str(value))
@@ -180,16 +226,6 @@ class _Walk:
             return self.any(data, depth)
         rest = {key: value for key, value in data.items() if key != _HELM_RECORD}
         return {**self.any(rest, depth), _HELM_RECORD: self._mark("compressed", data[_HELM_RECORD])}
-
-    def _named_kind(self, value: Mapping[str, Json]) -> str | None:
-        """``{name: DB_PASSWORD, value: x}``, or the same with key: the name tells for the value."""
-        for key in ("name", "key"):
-            name = value.get(key)
-            if isinstance(name, str) and "value" in value:
-                kind = self._names.kind(name, True)
-                if kind:
-                    return kind
-        return None
 
     def _is_allowed(self, value: Mapping[str, Json]) -> bool:
         metadata: Any = value.get("metadata")
@@ -204,7 +240,7 @@ class _Walk:
 
 def _data_kind(value: Mapping[str, Json]) -> str:
     """Returns the placeholder kind for what ``data`` holds in this object, or "" where it may stay."""
-    if not any(key in value for key in _DATA):
+    if DATA.isdisjoint(value):
         return ""
     kind = value.get("kind")
     if kind == "ConfigMap":

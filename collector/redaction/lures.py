@@ -1,0 +1,83 @@
+"""What besides the rules makes a line worth a closer look: names in JSON and YAML, blocks, hidden words.
+
+Written as literals (each such line has one) and as one pattern that runs in both engines. The pattern also
+decides when JSON inside text is read as JSON, so it is part of what redaction means, not only of its speed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from collector.redaction import encoded
+from collector.redaction.engines import Engines
+from collector.redaction.names import Names
+
+_DATA = ("data", "stringdata", "binarydata")
+_OPENERS = ("--begin", "-- begin", "data:", "data'", 'data"', "\\u00", "value")
+_REPEATED = "managedfields"
+_NAME = r"[\w:.\-/]*"
+
+
+class Lures:
+    """Drawn from the vocabulary, so that the two cannot disagree.
+
+    Args:
+        names: the vocabulary.
+        dropped: annotations that are removed wherever they stand.
+        hidden: words that make base64 worth decoding.
+        engines: what to search with.
+
+    Attributes:
+        literals: lower case; a line that ``pattern`` matches, or that opens a block, has one of them.
+        encoded: the words of ``hidden`` as they look inside base64, lower case.
+        pattern: for one or many lines; ``re`` and RE2 read it alike.
+        patterns: one of these matches in every line with a literal that no rule matches as it stands.
+        name: a telling name, as a pattern that matches more than those.
+    """
+
+    def __init__(
+        self, names: Names, dropped: Collection[str], hidden: Collection[str], engines: Engines
+    ) -> None:
+        copies = [_REPEATED, *(name.lower().rpartition("/")[2] for name in dropped)]
+        settings = names.setting_words
+        self.encoded = frozenset(form for word in hidden for form in encoded.forms(word))
+        self.literals = frozenset(
+            word.encode("ascii")
+            for word in (
+                *names.literals,
+                *_OPENERS,
+                *(f'"{word}' for word in _DATA),
+                *copies,
+                *(word + end for word in settings for end in ('"', "=")),
+            )
+        )
+        word = _telling(names.literals)
+        short = "|".join(map(re.escape, settings))
+        self.name = f"(?:{_NAME}{word}{_NAME})"
+        self.pattern = "|".join(
+            (
+                rf"""{word}[^\s"'\\:=]*["'\\\]\s]*[:=]""",
+                rf"""{word}(?:[^"\\]|\\.)*"\s*:""",
+                rf"""{word}[^"\\]*\\+"\s*:""",
+                r"""(?i:value|data)["'\\\s]*[:=]""",
+                rf"""["']--?[\w.\-]*{word}""",
+                rf"""(?i:{short})["=]""",
+                f"(?i:{'|'.join(map(re.escape, copies))})",
+                "BEGIN ",
+                r"\\u00[2-7]",
+            )
+        )
+        self.patterns = (self.pattern, "%[0-7][0-9A-Fa-f]")
+        search = re.compile(self.pattern.encode()).search
+        self._test = engines.test([self.pattern]) or (lambda line: search(line) is not None)
+
+    def tells(self, line: bytes) -> bool:
+        """True when the places of values in ``line``, read as JSON, could tell something."""
+        return self._test(line)
+
+
+def _telling(literals: Collection[str]) -> str:
+    """Returns a pattern for the words in telling names: a ``key`` on its own is none, unless in capitals."""
+    words = "|".join(re.escape(word) for word in literals if word != "key")
+    return rf"(?:(?i:{words})|[\w.\-/ ](?i:key)|KEY)"
