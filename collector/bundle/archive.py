@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from collector.bundle.frames import USUAL_RATIO
 from collector.bundle.output import OutputFile
 from collector.bundle.source import FrameSource, read
 from collector.bundle.spool import Spool
@@ -49,6 +51,21 @@ class Archive:
             entry = self._entries[path]
             pending = self._tar.pending(entry.tar_offset, entry.size)
         return read(self._frames, entry.tar_offset, entry.size - len(pending)) + pending
+
+    def open(self, path: str) -> Iterator[bytes]:
+        with self._lock:
+            self._require_open()
+            entry = self._entries[path]
+            pending = self._tar.pending(entry.tar_offset, entry.size)
+        pieces = self._frames.pieces(entry.tar_offset, entry.size - len(pending))
+        return itertools.chain(pieces, (pending,) if pending else ())
+
+    @property
+    def stored(self) -> int:
+        """Bytes of the file so far; what is in no frame yet counts as logs usually compress."""
+        with self._lock:
+            waiting = self._tar.position - self._tar.table.content
+            return self._tar.table.compressed + waiting // USUAL_RATIO
 
     def publish(self, manifest_path: str, manifest: Spool) -> tuple[str, int]:
         """Writes the manifest as the last member, ends the file and names it. Returns sha256 and size."""

@@ -54,6 +54,16 @@ class EntryWriter:
         """Redacted bytes written so far."""
         return self._spool.size
 
+    @property
+    def stored(self) -> int:
+        """About how many bytes of the file the entry will take."""
+        return self._spool.stored
+
+    @property
+    def dropped(self) -> int:
+        """Bytes that were let go of, so far, because only the end is kept."""
+        return self._spool.dropped
+
     def write(self, piece: Redacted) -> None:
         """Appends a piece, wholly or not at all.
 
@@ -77,6 +87,15 @@ class EntryWriter:
                 self.discard()  # interrupted half-way: nobody knows what the spool holds
                 raise
 
+    def finish(self) -> None:
+        """Cuts what is over, where only an end is kept; ``commit`` does it too. Raises OutputError."""
+        with self._lock:
+            self._require_open()
+            try:
+                self._spool.finish()
+            except OSError as cause:
+                raise self._owner.failed(cause) from cause
+
     def commit(
         self, *, status: EntryStatus = EntryStatus.OK, note: str = "", redactions: Mapping[str, int] = NONE
     ) -> Entry:
@@ -87,7 +106,7 @@ class EntryWriter:
             OutputError: the disk refuses (the whole bundle is given up), or the entry has ended.
         """
         with self._lock:
-            self._require_open()
+            self.finish()
             entry = Entry(
                 path=self.path,
                 size=self._spool.size,

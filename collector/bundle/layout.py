@@ -16,14 +16,23 @@ __all__ = [
     "API_COST",
     "API_REQUESTS",
     "BACKUPS",
+    "CERTIFICATE",
     "CLUSTER_VERSION",
     "COLLECTORS",
     "CONDUCTOR",
+    "CONDUCTOR_RBAC",
+    "EVENTS",
     "FINDINGS_JSON",
     "GAPS",
     "GROUPS",
+    "HEALTH",
+    "IMAGES",
+    "LOCAL_ENVIRONMENT",
+    "LOCAL_KUBECONFIG",
+    "LOCAL_REACH",
     "MANIFEST_JSON",
     "POLICY_YAML",
+    "READ",
     "README_TXT",
     "REDACTION_LEDGER",
     "RELEASES",
@@ -54,14 +63,23 @@ VERSION_YAML = "version.yaml"  # troubleshoot's tools take nothing for a bundle 
 CLUSTER_VERSION = "cluster-info/cluster_version.json"
 GROUPS = "cluster-resources/groups.json"
 RESOURCES = "cluster-resources/resources.json"
+HEALTH = "cluster-info/health.json"
+CERTIFICATE = "cluster-info/api-server-certificate.json"
+EVENTS = "events/events.jsonl"
+IMAGES = "versions/images.json"
 VERSIONS = "versions/components.json"
 RELEASES = "helm/releases.json"
 CONDUCTOR = "conductor/release-objects.json"
+CONDUCTOR_RBAC = "conductor/rbac.json"
 BACKUPS = "postgres/backups.json"
 API_REQUESTS = "run/api-requests.jsonl"
+READ = "run/resources.json"
 API_COST = "run/api.json"
 COLLECTORS = "run/collectors.json"
 GAPS = "run/gaps.json"
+LOCAL_ENVIRONMENT = "local/environment.json"
+LOCAL_KUBECONFIG = "local/kubeconfig.json"
+LOCAL_REACH = "local/reach.json"
 SPEC_JSON = "run/spec.json"
 AGENT_LOG = "run/agent.log"
 POLICY_YAML = "policy/support-policy.yaml"

@@ -6,7 +6,7 @@ KIB = 1024
 MIB = 1024 * KIB
 
 MAX_MEMBERS = 50_000
-MAX_TOTAL = 2048 * MIB
+MAX_TOTAL = 16 * 1024 * MIB
 """Bytes of the uncompressed tar stream."""
 MAX_ENTRY = 256 * MIB
 MAX_MANIFEST = 32 * MIB

@@ -8,9 +8,9 @@ import hashlib
 import os
 from pathlib import Path
 
+from collector.bundle.leftover import PARTIAL, create_locked
 from collector.core.errors import OutputError
 
-_SUFFIX = ".partial"
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS})
 _ELSEWHERE = "name another directory with --dest-dir"
@@ -39,13 +39,12 @@ class OutputFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._partial = path.with_name(path.name + _SUFFIX)
+        self._partial = path.with_name(path.name + PARTIAL)
         self._hash = hashlib.sha256()
         self.size = 0
         try:
             self._refuse_existing()
-            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            self._file = os.fdopen(os.open(self._partial, flags, 0o600), "r+b", buffering=0)
+            self._file = os.fdopen(create_locked(self._partial), "r+b", buffering=0)
         except OSError as cause:
             raise output_error(path, cause) from cause
 
@@ -69,7 +68,19 @@ class OutputFile:
     def publish(self) -> None:
         """Makes the content durable and gives it its final name, never in place of another file."""
         os.fsync(self._file.fileno())
-        self._file.close()
+        lock = os.dup(self._file.fileno())  # it has to outlive the close, which reports the last errors
+        try:
+            self._file.close()
+            self._take_name()
+        finally:
+            with contextlib.suppress(OSError):
+                os.close(lock)
+        # From here on the bundle is there: nothing below may turn that into a failure.
+        with contextlib.suppress(OSError):
+            self._partial.unlink(missing_ok=True)
+            self._sync_directory()
+
+    def _take_name(self) -> None:
         try:
             # Unlike rename, link refuses to replace what appeared under the name meanwhile.
             self.path.hardlink_to(self._partial)
@@ -78,10 +89,6 @@ class OutputFile:
                 raise
             self._refuse_existing()
             self._partial.rename(self.path)
-        # From here on the bundle is there: nothing below may turn that into a failure.
-        with contextlib.suppress(OSError):
-            self._partial.unlink(missing_ok=True)
-            self._sync_directory()
 
     def discard(self) -> None:
         """Removes what was written. Never fails, so that the error that led here is the one reported."""

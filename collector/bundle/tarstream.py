@@ -45,10 +45,9 @@ class TarStream:
         """Appends a member and returns the offset of its content in the tar stream."""
         self._put(self._header(path, content.size))
         offset = self.position
-        if content.size >= FRAME:
-            self.flush()
-        for frame in content.frames():
-            self._emit(frame, FRAME)
+        for frame, size in content.frames():
+            self.flush()  # what is pending comes before it
+            self._emit(frame, size)
         self._put(content.tail)
         self._put(bytes(padding(content.size)))
         return offset

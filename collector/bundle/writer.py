@@ -50,7 +50,8 @@ class _State(enum.Enum):
 class BundleWriter:
     """Writes ``<path>.partial`` and names it ``path`` when sealed; leaving the ``with`` block aborts.
 
-    All methods may be called from any thread.
+    All methods may be called from any thread. ``failure`` is the disk's refusal that ended the bundle, if one
+    did; what other calls raise afterwards only says that it was given up.
 
     Args:
         path: ends in ``.tar.zst``; the rest of the name is the top directory inside.
@@ -66,6 +67,7 @@ class BundleWriter:
         self._state = _State.OPEN
         self._taken = {folded(layout.MANIFEST_JSON)}
         self._open: list[EntryWriter] = []
+        self.failure: OutputError | None = None
         self._claimed = 0
         self._archive = Archive(path, top=_top(path), mtime=int(mtime.timestamp()))
 
@@ -79,16 +81,19 @@ class BundleWriter:
         trace: TracebackType | None,
     ) -> None:
         self.abort()
+        # What ended the bundle is told, not what failed later because of it.
+        if self.failure and isinstance(error, OutputError) and error is not self.failure:
+            raise self.failure from error
 
-    def open(self, path: str, *, collector: str) -> EntryWriter:
-        """Starts an entry.
+    def open(self, path: str, *, collector: str, keep: int = 0) -> EntryWriter:
+        """Starts an entry. With ``keep``, only so many bytes of its end stay; what was cut is ``dropped``.
 
         Raises:
             BundleError: no reader would accept the path, it is taken, or the bundle has too many entries.
             OutputError: the bundle was sealed or given up.
         """
         validate_path(path)
-        entry = EntryWriter(path, collector=collector, spool=Spool(self._path.parent), owner=self)
+        entry = EntryWriter(path, collector=collector, spool=Spool(self._path.parent, keep), owner=self)
         with self._lock:
             self._require_open()
             if folded(path) in self._taken:
@@ -114,6 +119,11 @@ class BundleWriter:
     def entries(self) -> tuple[Entry, ...]:
         """The committed entries in the order of the archive."""
         return tuple(self._archive.entries())
+
+    @property
+    def stored(self) -> int:
+        """About how many bytes of the file the committed entries take."""
+        return self._archive.stored
 
     def reader(self) -> EvidenceReader:
         """Returns access to what is committed, now and later, until the bundle is sealed."""
@@ -174,8 +184,10 @@ class BundleWriter:
 
     def failed(self, cause: OSError) -> OutputError:
         """Gives the bundle up and returns the error to raise. Not for other callers."""
+        error = output_error(self._path, cause)
+        self.failure = self.failure or error
         self.abort()
-        return output_error(self._path, cause)
+        return error
 
     @contextlib.contextmanager
     def _all_or_nothing(self) -> Iterator[None]:

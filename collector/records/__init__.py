@@ -2,6 +2,7 @@
 
 from collector.records.evidence import EvidenceReader
 from collector.records.model import (
+    Batch,
     ContentError,
     Document,
     Entry,
@@ -16,6 +17,7 @@ from collector.records.model import (
 from collector.records.redacted import Redacted
 
 __all__ = [
+    "Batch",
     "ContentError",
     "Document",
     "Entry",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from collector.records.model import Entry
@@ -17,4 +17,8 @@ class EvidenceReader(Protocol):
 
     def read(self, path: str) -> bytes:
         """Returns one entry's content. Raises KeyError if there is none, BundleError if it is damaged."""
+        ...
+
+    def open(self, path: str) -> Iterator[bytes]:
+        """Returns the same content in pieces; raises KeyError now, BundleError while it is read."""
         ...

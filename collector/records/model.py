@@ -60,12 +60,21 @@ class Objects:
 class Lines:
     """Text, such as a container's log, as byte chunks cut anywhere.
 
-    ``limit`` is the number of raw bytes after which the entry is closed and marked truncated.
+    Attributes:
+        path: entry path inside the bundle.
+        chunks: the raw bytes, lazily.
+        limit: bytes that are kept of a longer text: its end, as the newest lines are worth most.
+        share: part of the bundle's room that is left when reading starts that this text may take, 0 to 1.
+        subject: what to call it where it has to be left out; the path if empty.
+        namespace: where it comes from, if from one namespace.
     """
 
     path: str
     chunks: Iterable[bytes]
     limit: int
+    share: float = 1.0
+    subject: str = ""
+    namespace: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +83,13 @@ class Document:
 
     path: str
     value: Json
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Records that may be read beside other batches, such as all lists of one resource, by one thread."""
+
+    records: Iterable[Record]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +111,7 @@ class Gap:
     namespace: str = ""
 
 
-Record = Objects | Lines | Document | Gap
+Record = Objects | Lines | Document | Gap | Batch
 
 
 @dataclass(frozen=True, kw_only=True)

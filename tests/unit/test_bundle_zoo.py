@@ -292,7 +292,7 @@ def test_something_hidden_in_the_filler_is_found(tmp_path: Path) -> None:
         ([(100, 100), (2**31, 0)], 100, "do not fill"),
         ([(100_000, 17 * _MIB)], 100_000, "a frame claims"),
         ([(1000, _MIB)] * 2, 2000, "more content"),
-        ([(1_000_000, 16 * _MIB)] * 129, 129_000_000, "more content"),
+        ([(1_000_000, 16 * _MIB)] * 1025, 1_025_000_000, "more content"),
     ],
 )
 def test_tables_that_promise_too_much_are_refused(frames: list[tuple[int, int]], size: int, why: str) -> None:
@@ -427,5 +427,5 @@ def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path) -> None:
 
 
 def test_limits_are_those_that_were_promised() -> None:
-    assert (limits.MAX_MEMBERS, limits.MAX_TOTAL, limits.MAX_ENTRY) == (50_000, 2048 * _MIB, 256 * _MIB)
+    assert (limits.MAX_MEMBERS, limits.MAX_TOTAL, limits.MAX_ENTRY) == (50_000, 16 * 1024 * _MIB, 256 * _MIB)
     assert (limits.MAX_NAME, limits.MAX_RATIO, limits.RATIO_ALLOWANCE) == (512, 200, _MIB)
