@@ -7,12 +7,9 @@ Anything else is refused here, whatever a caller may want.
 from __future__ import annotations
 
 import contextlib
-import re
-import threading
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import TypeVar
 from urllib.parse import urlencode
 
 import msgspec
@@ -21,34 +18,36 @@ import urllib3
 
 from collector import __version__
 from collector.core.clock import Clock
-from collector.core.deadline import Deadline
-from collector.kube import errors
+from collector.core.deadline import Deadline, DeadlineExceededError
+from collector.kube import errors, wire
 from collector.kube.config import Connection
-from collector.kube.requestlog import Request, RequestLog
+from collector.kube.exchange import Answer, Recorder
+from collector.kube.guard import METADATA_ONLY, Params, RefusedRequestError, check
+from collector.kube.manners import Manners
+from collector.kube.page import Page, decode_page
+from collector.kube.requestlog import RequestLog
 from collector.records import Json
+from collector.records.access import string
+
+__all__ = ["MAX_BODY", "METADATA_ONLY", "Api", "Params", "RefusedRequestError"]
 
 MAX_BODY = 64 * 1024 * 1024
-_CHUNK = 64 * 1024
-_ERROR_BODY = 16 * 1024
+JSON = "application/json"
+_METADATA_KIND = "PartialObjectMetadataList"
 _CONNECT_SECONDS = 5.0
-_LONGEST_WAIT = 20.0
-_PATH = re.compile(r"/[A-Za-z0-9._~:/%-]*")
-_REVIEW = re.compile(r"/apis/authorization\.k8s\.io/v1(beta1)?/selfsubject(access|rules)reviews")
+_NO_TIME = "no time left before the deadline"
 # How often each kind of failure is tried in all. A 5xx mostly means a dead node or a broken aggregated API,
-# which a second attempt rarely mends; a full queue does empty.
+# which a second attempt rarely mends; a full queue does empty. A server that says when to come back means it.
 _ATTEMPTS = {errors.ThrottledError: 5, errors.ConnectionFailedError: 3, errors.ServerError: 2}
+_ATTEMPTS_WHEN_ASKED = 5
 
-Params = Mapping[str, str]
-
-
-class RefusedRequestError(Exception):
-    """The program itself tried something that is not read-only; a defect, never the cluster's fault."""
+T = TypeVar("T")
 
 
 class Api:
     """One collector's view of the API server.
 
-    Threads may share it. All requests of a run share the pool, the log and the limit on parallel requests.
+    Threads may share it. All requests of a run share the pool, the log and the manners.
     """
 
     def __init__(
@@ -60,7 +59,7 @@ class Api:
         log: RequestLog,
         bundle_id: str,
         collector: str = "survey",
-        slots: threading.BoundedSemaphore | None = None,
+        manners: Manners | None = None,
     ) -> None:
         self.connection = connection
         self.clock = clock
@@ -68,7 +67,7 @@ class Api:
         self.log = log
         self._bundle_id = bundle_id
         self._collector = collector
-        self._slots = slots or threading.BoundedSemaphore(8)
+        self._manners = manners or Manners(clock)
 
     def view(self, collector: str, deadline: Deadline) -> Api:
         """Returns the same API seen by another collector with its own deadline."""
@@ -79,20 +78,35 @@ class Api:
             log=self.log,
             bundle_id=self._bundle_id,
             collector=collector,
-            slots=self._slots,
+            manners=self._manners,
         )
 
-    def get_json(self, path: str, params: Params | None = None) -> Json:
-        """Returns the decoded body. Raises a subclass of ApiError."""
-        body = self._retrying(lambda: self._body(path, params, "application/json"))
-        try:
-            return msgspec.json.decode(body)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            raise errors.MalformedError(path, "the answer is not JSON") from error
+    def within(self, seconds: float) -> Api:
+        """Returns the same view with at most so many seconds left."""
+        return self.view(self._collector, self.deadline.child(seconds))
+
+    def get_json(
+        self, path: str, params: Params | None = None, *, accept: str = JSON, limit: int = MAX_BODY
+    ) -> Json:
+        """Returns the decoded body, of at most ``limit`` bytes. Raises a subclass of ApiError.
+
+        With ``METADATA_ONLY`` as ``accept``, an answer that holds more is thrown away.
+        """
+        body = self._retrying(lambda: self._body(path, params, accept, limit))
+        answer = _decoded(path, body, msgspec.json.decode)
+        _refuse_more_than_asked(path, accept, string(answer, "kind"))
+        return answer
+
+    def get_page(self, path: str, params: Params, *, accept: str = JSON, limit: int = MAX_BODY) -> Page:
+        """Returns one answer to a list request, its objects undecoded; otherwise as ``get_json``."""
+        body = self._retrying(lambda: self._body(path, params, accept, limit))
+        page = _decoded(path, body, decode_page)
+        _refuse_more_than_asked(path, accept, page.kind)
+        return page
 
     def get_text(self, path: str, params: Params | None = None) -> str:
         """Returns the body as text; undecodable bytes are replaced. Raises a subclass of ApiError."""
-        body: bytes = self._retrying(lambda: self._body(path, params, "*/*"))
+        body = self._retrying(lambda: self._body(path, params, "*/*", MAX_BODY))
         return body.decode("utf-8", "replace")
 
     @contextlib.contextmanager
@@ -102,7 +116,7 @@ class Api:
         The iterator raises a subclass of ApiError when the stream stalls, breaks or outlives the deadline;
         what came before stays valid.
         """
-        with self._slots:
+        with self._slot(path, lasting=True):
             answer = self._retrying(lambda: self._open("GET", path, params, "*/*"))
             try:
                 yield answer.chunks()
@@ -110,227 +124,121 @@ class Api:
                 answer.close()
 
     def review(self, path: str, body: Json) -> Json:
-        """Asks about our own rights. Raises RefusedRequestError for any other path."""
-        if not _REVIEW.fullmatch(path):
-            raise RefusedRequestError(f"POST {path}")
-        with self._slots:
-            answer = self._open("POST", path, None, "application/json", msgspec.json.encode(body))
-            return msgspec.json.decode(answer.whole())
+        """Asks about our own rights. Raises RefusedRequestError for any other path, else as ``get_json``."""
+        sent = msgspec.json.encode(body)
 
-    def _body(self, path: str, params: Params | None, accept: str) -> bytes:
-        with self._slots:
-            return self._open("GET", path, params, accept).whole()
+        def ask() -> bytes:
+            with self._slot(path):
+                return self._open("POST", path, None, JSON, sent).whole(MAX_BODY)
 
-    def _retrying(self, work: Any) -> Any:
+        return _decoded(path, self._retrying(ask), msgspec.json.decode)
+
+    def _body(self, path: str, params: Params | None, accept: str, limit: int) -> bytes:
+        with self._slot(path):
+            return self._open("GET", path, params, accept).whole(limit)
+
+    @contextlib.contextmanager
+    def _slot(self, path: str, *, lasting: bool = False) -> Iterator[None]:
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(self._manners.slot(self.deadline, lasting=lasting))
+            except DeadlineExceededError as error:
+                raise errors.ResponseTimeoutError(path, _NO_TIME) from error
+            yield
+
+    def _retrying(self, work: Callable[[], T]) -> T:
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(tuple(_ATTEMPTS)),
-            wait=self._wait,
+            wait=_wait,
             stop=self._stop,
-            sleep=self.clock.sleep,
+            sleep=lambda seconds: self.log.note_wait(self._manners.rest(seconds, self.deadline)),
             reraise=True,
         )
         return retrying(work)
 
-    def _wait(self, state: tenacity.RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome else None
-        asked = error.retry_after if isinstance(error, errors.ApiError) else None
-        backoff = tenacity.wait_random_exponential(multiplier=0.2, max=5)(state)
-        return min(backoff if asked is None else max(asked, 0.0), _LONGEST_WAIT)
-
     def _stop(self, state: tenacity.RetryCallState) -> bool:
-        error = state.outcome.exception() if state.outcome else None
+        error = _error_of(state)
         attempts = next((count for kind, count in _ATTEMPTS.items() if isinstance(error, kind)), 1)
-        asked = error.retry_after or 0.0 if isinstance(error, errors.ApiError) else 0.0
-        return state.attempt_number >= attempts or asked >= self.deadline.left()
+        asked = error.retry_after if error else None
+        if asked:
+            attempts = max(attempts, _ATTEMPTS_WHEN_ASKED)
+        return state.attempt_number >= attempts or (asked or 0.0) >= self.deadline.left()
 
     def _open(
         self, method: str, path: str, params: Params | None, accept: str, body: bytes | None = None
-    ) -> _Answer:
-        if (
-            not _PATH.fullmatch(path)
-            or "/../" in f"{path}/"
-            or (method != "GET" and not _REVIEW.fullmatch(path))
-        ):
-            raise RefusedRequestError(f"{method} {path}")
+    ) -> Answer:
+        check(method, path, params, accept)
         target = f"{path}?{urlencode(params)}" if params else path
-        if self.deadline.expired:
-            raise errors.ResponseTimeoutError(target, "no time left before the deadline")
-        record = _Recorder(self, method, target)
+        try:
+            self.log.note_wait(self._manners.admit(self.deadline))
+        except DeadlineExceededError as error:
+            raise errors.ResponseTimeoutError(target, _NO_TIME) from error
+        record = Recorder(self.log, self.clock, collector=self._collector, method=method, target=target)
+        left = self.deadline.left()
+        read = min(left, self.connection.request_timeout)
+        try:
+            with wire.ending_in(left):
+                response = self.connection.pool.request(
+                    method,
+                    self.connection.server + target,
+                    headers=self._headers(accept, body),
+                    body=body,
+                    preload_content=False,
+                    redirect=False,
+                    retries=False,
+                    timeout=urllib3.Timeout(connect=min(read, _CONNECT_SECONDS), read=max(read, 0.001)),
+                )
+        except urllib3.exceptions.HTTPError as error:
+            raise record.failed(error) from error
+        answer = Answer(response, record, self.deadline)
+        self._note_headers(answer)
+        if answer.status in (200, 201):
+            return answer
+        refusal = answer.refusal()
+        if refusal.retry_after is not None:
+            self._manners.pause(refusal.retry_after)
+        raise refusal
+
+    def _headers(self, accept: str, body: bytes | None) -> dict[str, str]:
         headers = {
             **self.connection.headers(),
             "Accept": accept,
             "Accept-Encoding": "gzip",
             "User-Agent": f"conductor-diag/{__version__} (run={self._bundle_id})",
         }
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        read = self.deadline.left(cap=self.connection.request_timeout)
-        try:
-            response = self.connection.pool.request(
-                method,
-                self.connection.server + target,
-                headers=headers,
-                body=body,
-                preload_content=False,
-                redirect=False,
-                retries=False,
-                timeout=urllib3.Timeout(connect=min(read, _CONNECT_SECONDS), read=max(read, 0.001)),
-            )
-        except urllib3.exceptions.HTTPError as error:
-            raise record.failed(error) from error
-        answer = _Answer(response, record, self.deadline)
-        self._note_skew(response.headers.get("Date"))
-        if response.status not in (200, 201):
-            raise answer.refusal()
-        return answer
+        return headers if body is None else headers | {"Content-Type": JSON}
 
-    def _note_skew(self, date: str | None) -> None:
-        if date:
-            with contextlib.suppress(ValueError, TypeError):
-                self.log.note_skew((parsedate_to_datetime(date) - self.clock.now()).total_seconds())
-
-
-class _Recorder:
-    """Notes one attempt exactly once, however it ends."""
-
-    def __init__(self, api: Api, method: str, target: str) -> None:
-        self.target = target
-        self._api = api
-        self._method = method
-        self._started = api.clock.now()
-        self._from = time.monotonic()
-        self._done = False
-
-    def note(self, status: int, size: int, error: str = "") -> None:
-        if self._done:
-            return
-        self._done = True
-        self._api.log.add(
-            Request(
-                collector=self._api._collector,  # noqa: SLF001 - same module
-                started=self._started,
-                method=self._method,
-                path=self.target,
-                status=status,
-                size=size,
-                seconds=time.monotonic() - self._from,
-                error=error,
-            )
+    def _note_headers(self, answer: Answer) -> None:
+        with contextlib.suppress(ValueError, TypeError, OverflowError):
+            date = parsedate_to_datetime(answer.header("Date"))
+            self.log.note_skew((date - self.clock.now()).total_seconds())
+        self.log.note_fairness(
+            schema=answer.header("X-Kubernetes-PF-FlowSchema-UID"),
+            level=answer.header("X-Kubernetes-PF-PriorityLevel-UID"),
         )
 
-    def failed(self, error: Exception, status: int = 0, size: int = 0) -> errors.ApiError:
-        """Returns our error for one of urllib3's, with words that hold no address book of internals."""
-        self.note(status, size, type(error).__name__)
-        if isinstance(error, urllib3.exceptions.ConnectTimeoutError):
-            return errors.ConnectionFailedError(self.target, "no connection within the time limit")
-        if isinstance(error, urllib3.exceptions.TimeoutError):
-            return errors.ResponseTimeoutError(self.target, "no answer within the time limit")
-        if isinstance(error, urllib3.exceptions.SSLError):
-            return errors.MalformedError(self.target, f"TLS failed: {_root_cause(error)}")
-        return errors.ConnectionFailedError(self.target, _root_cause(error))
 
-
-class _Answer:
-    """A response whose body is read once, within bounds."""
-
-    def __init__(self, response: Any, record: _Recorder, deadline: Deadline) -> None:
-        self._response = response
-        self._record = record
-        self._deadline = deadline
-        self._size = 0
-
-    def chunks(self) -> Iterator[bytes]:
-        """Yields the body; raises when it stalls, breaks, or the deadline passes."""
-        try:
-            while chunk := self._response.read1(_CHUNK):
-                self._size += len(chunk)
-                yield chunk
-                if self._deadline.expired:
-                    raise errors.ResponseTimeoutError(
-                        self._record.target, "the deadline passed while reading"
-                    )
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise self._record.failed(error, self._response.status, self._size) from error
-        self._record.note(self._response.status, self._size)
-
-    def whole(self, limit: int = MAX_BODY) -> bytes:
-        """Returns the whole body, at most ``limit`` bytes."""
-        parts: list[bytes] = []
-        try:
-            for chunk in self.chunks():
-                parts.append(chunk)
-                if self._size > limit:
-                    raise errors.MalformedError(
-                        self._record.target, f"the answer is larger than {limit} bytes"
-                    )
-        finally:
-            self.close()
-        return b"".join(parts)
-
-    def refusal(self) -> errors.ApiError:
-        """Returns the error that a non-2xx answer means."""
-        status, headers = self._response.status, self._response.headers
-        with contextlib.suppress(errors.ApiError):
-            return _refusal(self._record.target, status, self._limited(), headers.get("Retry-After"))
-        return _refusal(self._record.target, status, b"", headers.get("Retry-After"))
-
-    def _limited(self) -> bytes:
-        body = b""
-        for chunk in self.chunks():
-            body += chunk
-            if len(body) > _ERROR_BODY:
-                break
-        self.close()
-        return body
-
-    def close(self) -> None:
-        """Ends the exchange; a connection whose body was read to the end is already back in the pool."""
-        self._record.note(self._response.status, self._size)
-        self._response.close()
-
-
-def _refusal(target: str, status: int, body: bytes, retry_after: str | None) -> errors.ApiError:
-    message, fresh = _status_message(body)
-    message = message or f"HTTP {status}"
-    seconds = float(retry_after) if retry_after and retry_after.isdigit() else None
-    match status:
-        case 401:
-            return errors.UnauthorizedError(target, message, status=status)
-        case 403:
-            return errors.ForbiddenError(target, message, status=status)
-        case 404:
-            return errors.NotFoundError(target, message, status=status)
-        case 410:
-            return errors.GoneError(target, message, fresh_token=fresh)
-        case 429:
-            return errors.ThrottledError(target, message, status=status, retry_after=seconds)
-        case _ if 500 <= status < 600:  # noqa: PLR2004 - the class of server errors
-            return errors.ServerError(target, message, status=status, retry_after=seconds)
-        case _ if 300 <= status < 400:  # noqa: PLR2004 - the class of redirects
-            return errors.MalformedError(target, "the server redirects, which is not followed", status=status)
-        case _:
-            return errors.RejectedError(target, message, status=status)
-
-
-def _status_message(body: bytes) -> tuple[str, str]:
-    """Returns the message of a Status object, or plain text, and a continue token if there is one."""
+def _decoded(path: str, body: bytes, decode: Callable[[bytes], T]) -> T:
     try:
-        status = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return body.decode("utf-8", "replace").strip(), ""
-    if not isinstance(status, dict):
-        return "", ""
-    metadata = status.get("metadata")
-    fresh = metadata.get("continue", "") if isinstance(metadata, dict) else ""
-    return str(status.get("message", "")), str(fresh or "")
+        return decode(body)
+    except (msgspec.ValidationError, msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        what = "no list of objects" if isinstance(error, msgspec.ValidationError) else "not JSON"
+        raise errors.MalformedError(path, f"the answer is {what}") from error
 
 
-def _root_cause(error: BaseException) -> str:
-    seen = error
-    while True:
-        inner = getattr(seen, "reason", None) or seen.__cause__ or seen.__context__
-        if not isinstance(inner, BaseException) or inner is seen:
-            break
-        seen = inner
-    text = str(seen).split(": ", 1)[-1]
-    return text or type(seen).__name__
+def _refuse_more_than_asked(path: str, accept: str, kind: Json) -> None:
+    if accept == METADATA_ONLY and kind != _METADATA_KIND:
+        raise errors.MalformedError(path, "the server sent whole objects where only names were asked for")
+
+
+def _error_of(state: tenacity.RetryCallState) -> errors.ApiError | None:
+    error = state.outcome.exception() if state.outcome else None
+    return error if isinstance(error, errors.ApiError) else None
+
+
+def _wait(state: tenacity.RetryCallState) -> float:
+    """Returns the seconds until the next attempt; where the server named them, every request waits anyway."""
+    error = _error_of(state)
+    if error and error.retry_after:
+        return 0.0
+    return tenacity.wait_random_exponential(multiplier=0.2, max=5)(state)

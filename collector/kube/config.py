@@ -6,20 +6,24 @@ pool; its models are never used. Nothing is ever written back to a kubeconfig.
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+import ssl
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from collector.core.errors import KubeconfigError
+from collector.kube import trust, wire
+from collector.kube.identity import Credential, credential_of
+from collector.kube.login import log_in
+from collector.records import Json
 
 SERVICE_ACCOUNT_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 _SERVICE_ACCOUNT_NAMESPACE = SERVICE_ACCOUNT_TOKEN.with_name("namespace")
 _DEFAULT_KUBECONFIG = "~/.kube/config"
 _OVERRIDE = "conductor-diag-override"
+_NOBODY = "conductor-diag-nobody"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +53,11 @@ class ConnectionOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class Connection:
-    """A cluster we can ask. ``pool`` is a urllib3 PoolManager; ``headers`` gives fresh credentials."""
+    """A cluster we can ask.
+
+    ``pool`` is a urllib3 PoolManager; ``headers`` gives fresh credentials. ``tls`` is None where the address
+    asks for no TLS; ``tls_server_name`` is the name to check against, the address's own if empty.
+    """
 
     server: str
     context: str
@@ -59,6 +67,20 @@ class Connection:
     request_timeout: float
     pool: Any = field(repr=False)
     headers: Callable[[], Mapping[str, str]] = field(repr=False)
+    cluster: str = ""
+    credential: Credential = field(default_factory=Credential)
+    tls: ssl.SSLContext | None = field(default=None, repr=False)
+    tls_server_name: str = ""
+
+
+class CredentialsError(KubeconfigError):
+    """The credentials could not be obtained. ``connection`` reaches the same cluster without any."""
+
+    reference = "no-credentials"
+
+    def __init__(self, message: str, *, why: str, hint: str, connection: Connection) -> None:
+        super().__init__(message, why=why, hint=hint)
+        self.connection = connection
 
 
 def in_cluster() -> bool:
@@ -70,7 +92,8 @@ def connect(options: ConnectionOptions) -> Connection:
     """Returns a connection; sends nothing yet (exec plugins run here).
 
     Raises:
-        KubeconfigError: no usable configuration, an unknown context, a plugin that failed.
+        KubeconfigError: no usable configuration, an unknown context.
+        CredentialsError: a credential plugin that failed or never came back.
     """
     # Imported here: the package alone takes longer to load than `--help` may.
     from kubernetes import client, config  # noqa: PLC0415 - start-up time of every other verb
@@ -79,11 +102,20 @@ def connect(options: ConnectionOptions) -> Connection:
     try:
         if not options.explicit and in_cluster():
             config.load_incluster_config(client_configuration=configuration)
-            place = _Place("in-cluster", "service account", _own_namespace())
+            place = _Place(
+                context="in-cluster",
+                user="service account",
+                namespace=_own_namespace(),
+                section={"tokenFile": str(SERVICE_ACCOUNT_TOKEN)},
+            )
         else:
             place = _load_kubeconfig(options, configuration)
         _apply_overrides(options, configuration)
-        pool = client.ApiClient(configuration).rest_client.pool_manager
+        pool = wire.bounded(client.ApiClient(configuration).rest_client.pool_manager)
+        tls = trust.context_of(configuration)
+        if tls is not None:
+            trust.install(tls, pool)
+        credential = _credential(place, configuration)
     except KubeconfigError:
         raise
     except Exception as error:
@@ -93,6 +125,8 @@ def connect(options: ConnectionOptions) -> Connection:
             why=_reason(error),
             hint="try: kubectl config get-contexts, then conductor-diag collect --context NAME",
         ) from error
+    finally:
+        trust.forget_files()
     impersonation = _impersonation(options)
 
     def headers() -> Mapping[str, str]:
@@ -100,7 +134,7 @@ def connect(options: ConnectionOptions) -> Connection:
         token = {"Authorization": str(settings["value"])} if settings and settings.get("value") else {}
         return token | impersonation
 
-    return Connection(
+    connection = Connection(
         server=str(configuration.host).rstrip("/"),
         context=place.context,
         user=place.user,
@@ -109,36 +143,36 @@ def connect(options: ConnectionOptions) -> Connection:
         request_timeout=options.request_timeout,
         pool=pool,
         headers=headers,
+        cluster=place.cluster,
+        credential=credential,
+        tls=tls,
+        tls_server_name=str(configuration.tls_server_name or ""),
     )
+    if place.refusal:
+        raise CredentialsError(
+            f"the credentials of context {place.context!r} could not be obtained",
+            why=place.refusal,
+            hint="try: kubectl get --raw /version (it runs the same plugin), then conductor-diag again",
+            connection=connection,
+        )
+    return connection
 
 
-class _Catcher(logging.Handler):
-    def __init__(self, caught: list[logging.LogRecord]) -> None:
-        super().__init__(logging.ERROR)
-        self._caught = caught
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._caught.append(record)
-
-
-@contextlib.contextmanager
-def _complaints() -> Iterator[list[logging.LogRecord]]:
-    """Catches what the client logs instead of raising: a failed plugin, with its output and secrets in it."""
-    caught: list[logging.LogRecord] = []
-    handler = _Catcher(caught)
-    root = logging.getLogger()
-    root.addHandler(handler)
-    try:
-        yield caught
-    finally:
-        root.removeHandler(handler)
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Place:
+    """Where a configuration came from. ``section`` is the user's; ``refusal`` is why there is no login."""
+
     context: str
     user: str
     namespace: str
+    cluster: str = ""
+    section: Mapping[str, Json] = field(default_factory=dict, repr=False)
+    refusal: str = ""
+
+
+def _credential(place: _Place, configuration: Any) -> Credential:
+    bearer = "" if place.refusal else str(configuration.api_key.get("BearerToken") or "")
+    return credential_of(place.section, bearer=bearer, certificate=str(configuration.cert_file or ""))
 
 
 def _own_namespace() -> str:
@@ -155,7 +189,7 @@ def _load_kubeconfig(options: ConnectionOptions, configuration: Any) -> _Place:
     merged = kube_config.KubeConfigMerger(paths).config
     if merged is None:
         if options.server:
-            return _Place("--server", options.user or "anonymous", "default")
+            return _Place(context="--server", user=options.user or "anonymous", namespace="default")
         raise KubeconfigError(
             f"no kubeconfig found at {paths}",
             why="neither --kubeconfig, KUBECONFIG nor a pod's service account names a cluster",
@@ -178,17 +212,36 @@ def _load_kubeconfig(options: ConnectionOptions, configuration: Any) -> _Place:
     changes = {"cluster": options.cluster, "user": options.user}
     context |= {key: value for key, value in changes.items() if value}
     merged.value["contexts"].append({"name": _OVERRIDE, "context": context})
-    # Called directly rather than through load_kube_config, which would write renewed tokens back to the file.
-    loader = kube_config.KubeConfigLoader(merged, active_context=_OVERRIDE, config_base_path=None)
-    with _complaints() as complaints:
-        loader.load_and_set(configuration)
-    if complaints:
-        raise KubeconfigError(
-            f"the credentials of context {name!r} could not be obtained",
-            why="the kubeconfig's credential plugin failed",
-            hint="try: kubectl get --raw /version (it runs the same plugin), then conductor-diag again",
+    refusal = _load(merged, configuration)
+    if refusal:
+        # The same cluster without a user: how far it can be reached is still worth knowing.
+        merged.value["contexts"].append(
+            {"name": _NOBODY, "context": {"cluster": context.get("cluster"), "user": ""}}
         )
-    return _Place(name, str(context.get("user", "")), str(context.get("namespace") or "default"))
+        _load(merged, configuration, _NOBODY)
+    return _Place(
+        context=name,
+        user=str(context.get("user", "")),
+        namespace=str(context.get("namespace") or "default"),
+        cluster=str(context.get("cluster", "")),
+        section=_section(merged, str(context.get("user", ""))),
+        refusal=refusal,
+    )
+
+
+def _load(merged: Any, configuration: Any, context: str = _OVERRIDE) -> str:
+    """Loads one context into the client's configuration; returns why there is no login, empty if there is."""
+    from kubernetes.config import kube_config  # noqa: PLC0415 - start-up time of every other verb
+
+    # Called directly rather than through load_kube_config, which would write renewed tokens back to the file.
+    loader = kube_config.KubeConfigLoader(merged, active_context=context, config_base_path=None)
+    return log_in(lambda: loader.load_and_set(configuration))
+
+
+def _section(merged: Any, user: str) -> Mapping[str, Json]:
+    entry = merged["users"].get_with_name(user, safe=True) if user and merged.safe_get("users") else None
+    found = entry["user"].value if entry is not None and entry.safe_get("user") else None
+    return found if isinstance(found, dict) else {}
 
 
 def _apply_overrides(options: ConnectionOptions, configuration: Any) -> None:

@@ -1,22 +1,32 @@
 """Asks the server what it has, because no version of many resources is served by both 1.13 and today's.
 
-Plain discovery is used (``/api``, ``/apis``, then each group's documents): every server since 1.13 answers
-it. A broken aggregated API costs its own group only.
+The aggregated form is asked for (everything in two answers, since 1.26), and the plain form taken where the
+server gives that (``/api``, ``/apis``, then each group's documents). A broken aggregated API costs its own
+group only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import itertools
+import re
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from collector.core.text import display
+from collector.kube.aggregated import ACCEPT, is_aggregated, unfold
 from collector.kube.api import Api
-from collector.kube.errors import ApiError, MalformedError
-from collector.records import Gap, Json
+from collector.kube.errors import ApiError, MalformedError, RejectedError
+from collector.records import Gap, Json, Status
 
 _CORE = "v1"
 _PARALLEL = 4
 _MAX_DOCUMENTS = 1000
+_MAX_RESOURCES = 5000
+_MAX_REFUSED = 50
+# Names of groups, versions and resources as the API machinery allows them (DNS names).
+_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+_VERSION = re.compile(rf"{_CORE}|{_NAME.pattern}/{_NAME.pattern}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,30 +82,85 @@ class Discovery:
         return any(group.get("name") == name for group in self.groups)
 
 
+@dataclass(kw_only=True)
+class _Found:
+    """What is known so far. ``asked`` are group versions whose documents have to be fetched one by one."""
+
+    groups: list[Json] = field(default_factory=list)
+    documents: dict[str, Json] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
+
+    def refuse(self, name: str) -> None:
+        """Notes a name that could not stand in a path, so that no server can shape a request."""
+        if len(self.gaps) < _MAX_REFUSED:
+            self.gaps.append(
+                Gap(
+                    subject=f"API resource {display(name, 100)}",
+                    status=Status.SKIPPED,
+                    reason="no API server may use such a name",
+                )
+            )
+
+
 def discover(api: Api) -> Discovery:
-    """Asks for everything there is.
+    """Asks for everything there is: two requests where the server gives all at once, else one a version.
 
     Raises:
         ApiError: the roots themselves cannot be read; a single group's failure is a gap instead.
     """
-    api.get_json("/api")
-    groups = tuple(_dicts(api.get_json("/apis"), "groups"))
-    wanted = list(_group_versions(groups))[:_MAX_DOCUMENTS]
-    gaps: list[Gap] = []
-    documents: dict[str, Json] = {}
+    found = _Found()
+    core, rest = _root(api, "/api"), _root(api, "/apis")
+    if not _took_aggregated(found, core):
+        found.asked.append(_CORE)
+    if not _took_aggregated(found, rest):
+        found.groups += _dicts(rest, "groups")
+        found.asked += _group_versions(found.groups)
+    _fetch(api, found)
+    order = [_CORE, *_group_versions(found.groups)]
+    resources = tuple(itertools.islice(_preferred(order, found), _MAX_RESOURCES))
+    return Discovery(
+        groups=tuple(found.groups),
+        documents=tuple(found.documents[version] for version in order if version in found.documents),
+        resources=resources,
+        gaps=tuple(found.gaps),
+    )
+
+
+def _took_aggregated(found: _Found, answer: Json) -> bool:
+    if not is_aggregated(answer):
+        return False
+    unfolded = unfold(answer)
+    found.groups += unfolded.groups
+    found.documents |= unfolded.documents
+    # The server that aggregates may be behind: the group itself knows, or says why it does not.
+    found.asked += unfolded.stale
+    return True
+
+
+def _fetch(api: Api, found: _Found) -> None:
+    """Fetches the documents that are still to be had."""
+    wanted = []
+    for version in found.asked[:_MAX_DOCUMENTS]:
+        if _VERSION.fullmatch(version):
+            wanted.append(version)
+        else:
+            found.refuse(version)
     with ThreadPoolExecutor(_PARALLEL, "discovery") as pool:
         answers = pool.map(lambda version: _document(api, version), wanted)
         for version, answer in zip(wanted, answers, strict=True):
             if isinstance(answer, ApiError):
-                gaps.append(_gap(version, answer))
+                found.gaps.append(_gap(version, answer))
             else:
-                documents[version] = answer
-    return Discovery(
-        groups=groups,
-        documents=tuple(documents.values()),
-        resources=tuple(_preferred(wanted, documents)),
-        gaps=tuple(gaps),
-    )
+                found.documents[version] = answer
+
+
+def _root(api: Api, path: str) -> Json:
+    try:
+        return api.get_json(path, accept=ACCEPT)
+    except RejectedError:
+        # Something between us and the server does not like the header.
+        return api.get_json(path)
 
 
 def _dicts(value: Json, key: str) -> list[dict[str, Json]]:
@@ -103,9 +168,8 @@ def _dicts(value: Json, key: str) -> list[dict[str, Json]]:
     return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
 
-def _group_versions(groups: tuple[Json, ...]) -> Iterator[str]:
-    """Yields every served version, each group's preferred one first."""
-    yield _CORE
+def _group_versions(groups: Iterable[Json]) -> Iterator[str]:
+    """Yields every version served by groups, each group's preferred one first."""
     for group in groups:
         preferred = group.get("preferredVersion")
         first = preferred.get("groupVersion") if isinstance(preferred, dict) else None
@@ -135,18 +199,24 @@ def _gap(version: str, error: ApiError) -> Gap:
     )
 
 
-def _preferred(order: list[str], documents: Mapping[str, Json]) -> Iterator[ApiResource]:
+def _preferred(order: list[str], found: _Found) -> Iterator[ApiResource]:
     """Yields each listable resource once, in the most preferred version that serves it."""
     seen: set[tuple[str, str]] = set()
     for group_version in order:
+        if group_version in found.documents and not _VERSION.fullmatch(group_version):
+            found.refuse(group_version)
+            continue
         group, _, version = group_version.rpartition("/")
-        for entry in _dicts(documents.get(group_version), "resources"):
+        for entry in _dicts(found.documents.get(group_version), "resources"):
             name, kind, verbs = entry.get("name"), entry.get("kind"), entry.get("verbs")
             if not (isinstance(name, str) and isinstance(kind, str) and isinstance(verbs, list)):
                 continue
             if "/" in name or "list" not in verbs or (group, name) in seen:
                 continue
             seen.add((group, name))
+            if not _NAME.fullmatch(name):
+                found.refuse(f"{group_version}/{name}")
+                continue
             yield ApiResource(
                 group=group,
                 version=version,

@@ -75,3 +75,7 @@ class ResponseTimeoutError(ApiError):
 
 class MalformedError(ApiError):
     """The answer is not what the API promises: wrong JSON, too large, a redirect."""
+
+
+class TooLargeError(MalformedError):
+    """The answer is larger than we hold in memory; a list can be asked for in smaller pages."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 _KEPT = 50_000
+_LONGEST_PATH = 2000
+_MOST_FLOWS = 200
+_UID = re.compile(r"[0-9a-f-]{1,64}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +30,18 @@ class Request:
 
 
 class RequestLog:
-    """Thread-safe; keeps the first 50,000 attempts and counts all of them."""
+    """Thread-safe; keeps the first 50,000 attempts and counts all of them.
+
+    Attributes:
+        total: attempts.
+        size: bytes of all bodies.
+        throttled: answers 429.
+        waited: seconds that threads waited, added up: for the pace we keep, because the server asked, and
+            before further attempts.
+        flow_schemas: answers by the UID of the FlowSchema that the server put the request into; empty where
+            there is no priority and fairness.
+        priority_levels: the same by the UID of the PriorityLevelConfiguration.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -36,6 +51,9 @@ class RequestLog:
         self.total = 0
         self.size = 0
         self.throttled = 0
+        self.waited = 0.0
+        self.flow_schemas: Counter[str] = Counter()
+        self.priority_levels: Counter[str] = Counter()
 
     def add(self, request: Request) -> None:
         """Notes one attempt."""
@@ -45,7 +63,19 @@ class RequestLog:
             self.throttled += request.status == 429  # noqa: PLR2004 - Too Many Requests
             self._by_collector[request.collector] += 1
             if len(self._requests) < _KEPT:
-                self._requests.append(request)
+                self._requests.append(replace(request, path=request.path[:_LONGEST_PATH]))
+
+    def note_wait(self, seconds: float) -> None:
+        """Notes time in which a thread did nothing but wait."""
+        with self._lock:
+            self.waited += seconds
+
+    def note_fairness(self, *, schema: str, level: str) -> None:
+        """Notes where the server's priority and fairness put a request; anything but UIDs is ignored."""
+        with self._lock:
+            for uid, counts in ((schema, self.flow_schemas), (level, self.priority_levels)):
+                if _UID.fullmatch(uid) and (uid in counts or len(counts) < _MOST_FLOWS):
+                    counts[uid] += 1
 
     def note_skew(self, seconds: float) -> None:
         """Notes how far the server's Date header is ahead of our clock."""

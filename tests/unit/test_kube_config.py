@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
+import ssl
 import stat
 import subprocess
 import sys
+import tempfile
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
 import yaml
+from cryptography.hazmat.primitives import serialization
 
 from collector.core.errors import KubeconfigError
 from collector.kube import config
-from collector.kube.config import ConnectionOptions, connect
+from collector.kube.config import ConnectionOptions, CredentialsError, connect
+from collector.kube.login import log_in
 
 Write = Callable[..., str]
 
@@ -106,17 +113,40 @@ def test_an_exec_plugin(kubeconfig: Write, tmp_path: Path) -> None:
     assert link.headers() == {"Authorization": "Bearer from-plugin"}
 
 
-def test_a_client_certificate(kubeconfig: Write) -> None:
+def shown_by(client: ssl.SSLContext | None, authority: trustme.CA) -> bytes:
+    """Returns the certificate that a client shows to a server which asks for one, as PEM."""
+    assert client is not None
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("api.example.com").configure_cert(server)
+    authority.configure_trust(server)
+    server.verify_mode = ssl.CERT_REQUIRED
+    client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+    here, there = socket.socketpair()
+    with here, there, ThreadPoolExecutor(1) as pool:
+        accepted = pool.submit(server.wrap_socket, there, server_side=True)
+        with client.wrap_socket(here), accepted.result(10) as secured:
+            return ssl.DER_cert_to_PEM_cert(secured.getpeercert(binary_form=True) or b"").encode()
+
+
+def test_a_client_certificate_is_used_and_its_key_stays_in_no_file(
+    kubeconfig: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     authority = trustme.CA()
     leaf = authority.issue_cert("operator.example.com")
     data = {
         "client-certificate-data": base64.b64encode(leaf.cert_chain_pems[0].bytes()).decode(),
         "client-key-data": base64.b64encode(leaf.private_key_pem.bytes()).decode(),
     }
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
     link = connect(ConnectionOptions(kubeconfig=kubeconfig(data)))
-    keywords = link.pool.connection_pool_kw
-    assert Path(keywords["cert_file"]).read_bytes() == leaf.cert_chain_pems[0].bytes()
     assert link.headers() == {}
+    assert link.credential.kinds == ("client certificate",)
+    assert str(link.credential.certificate["issuer"]).startswith("O=trustme")
+    assert link.pool.connection_pool_kw["ssl_context"] is link.tls
+    assert shown_by(link.tls, authority) == leaf.cert_chain_pems[0].bytes()
+    # Nothing that a killed run would leave behind.
+    assert list((tmp_path / "temporary").iterdir()) == []
 
 
 def test_impersonation(kubeconfig: Write) -> None:
@@ -182,7 +212,40 @@ def test_a_broken_file_is_explained(tmp_path: Path, content: str) -> None:
         connect(ConnectionOptions(kubeconfig=str(path)))
 
 
-def test_a_failing_plugin_is_explained(kubeconfig: Write) -> None:
-    user = {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "/bin/false"}}
-    with pytest.raises(KubeconfigError, match="credentials of context 'one'"):
+def test_a_failing_plugin_is_explained_and_the_cluster_is_still_known(kubeconfig: Write) -> None:
+    arguments = ["--password", "hunter2"]
+    plugin = {"apiVersion": "client.authentication.k8s.io/v1", "command": "/bin/false", "args": arguments}
+    with pytest.raises(CredentialsError, match="credentials of context 'one'") as caught:
+        connect(ConnectionOptions(kubeconfig=kubeconfig({"exec": plugin})))
+    link = caught.value.connection
+    assert link.server == "https://c1.example.com:6443"
+    assert link.headers() == {}
+    assert (link.credential.kinds, link.credential.plugin) == (("exec plugin",), "false")
+    assert "hunter2" not in repr(link) + str(caught.value) + caught.value.why
+
+
+def test_a_plugin_that_never_comes_back_costs_its_time_only() -> None:
+    released = threading.Event()
+
+    def wait() -> None:
+        released.wait(20)
+
+    try:
+        refusal = log_in(wait, patience=0.05)
+    finally:
+        released.set()
+    assert "no answer in" in refusal
+
+
+def test_an_encrypted_key_is_no_question_at_the_terminal(kubeconfig: Write, tmp_path: Path) -> None:
+    leaf = trustme.CA().issue_cert("operator.example.com")
+    key = serialization.load_pem_private_key(leaf.private_key_pem.bytes(), None).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(b"hunter2"),
+    )
+    (tmp_path / "key.pem").write_bytes(key)
+    leaf.cert_chain_pems[0].write_to_path(str(tmp_path / "cert.pem"))
+    user = {"client-certificate": str(tmp_path / "cert.pem"), "client-key": str(tmp_path / "key.pem")}
+    with pytest.raises(KubeconfigError, match="key of the kubeconfig is encrypted"):
         connect(ConnectionOptions(kubeconfig=kubeconfig(user)))
