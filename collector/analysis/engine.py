@@ -6,7 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from collector.analysis import rules_app, rules_backup, rules_coverage, rules_platform
+from collector.analysis import (
+    rules_app,
+    rules_backup,
+    rules_coverage,
+    rules_platform,
+    rules_reach,
+    rules_server,
+)
 from collector.analysis.context import Rule, RuleContext
 from collector.analysis.evidence import BundleView
 from collector.analysis.facts import read_facts
@@ -16,6 +23,8 @@ from collector.findings import BackupCard, Facts, Finding, Impact, Outcome, Subj
 from collector.records import EvidenceReader
 
 RULES: tuple[Rule, ...] = (
+    *rules_reach.RULES,
+    *rules_server.RULES,
     *rules_app.RULES,
     *rules_platform.RULES,
     *rules_backup.RULES,

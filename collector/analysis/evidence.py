@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import msgspec
 
+from collector.analysis.reading import read_objects, tail
 from collector.bundle import layout
 from collector.findings import Evidence, Owner, Subject
 from collector.records import EvidenceReader, Json
@@ -39,14 +41,21 @@ class Item:
         return Evidence(path=self.path, pointer=self.pointer + suffix, excerpt=excerpt[:_EXCERPT])
 
 
+T = TypeVar("T")
+
+
 class BundleView:
-    """Decodes each entry once. An entry that is missing or unreadable yields nothing; gaps say why."""
+    """Looks into a bundle in bounded memory: one object at a time, however large the cluster is.
+
+    Our own documents are decoded once. An entry that is missing or unreadable yields nothing; gaps say why.
+    """
 
     def __init__(self, reader: EvidenceReader) -> None:
         self._reader = reader
         self._paths = [entry.path for entry in reader.entries()]
         self._known = frozenset(self._paths)
         self._cache: dict[str, Json] = {}
+        self._made: dict[Callable[[BundleView], Any], Any] = {}
 
     def document(self, path: str) -> dict[str, Json]:
         """Returns one of our own documents, empty if it is not there."""
@@ -59,20 +68,31 @@ class BundleView:
         return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
 
     def objects(self, plural: str, group: str = "") -> Iterator[Item]:
-        """Yields every object of a resource."""
+        """Yields every object of a resource. Each call reads them anew: keep what is needed of them."""
         for path in layout.objects_of(self._paths, group, plural):
-            content = self._decoded(path)
-            items, root = (content, "") if isinstance(content, list) else (mapping_items(content), "/items")
-            for index, body in enumerate(items):
+            root = "" if layout.is_bare_array(group, plural) else "/items"
+            for index, body in enumerate(read_objects(functools.partial(self._reader.open, path))):
                 if isinstance(body, dict):
                     yield Item(body=body, path=path, pointer=f"{root}/{index}")
 
-    def log_lines(self, namespace: str, pod: str, container: str, *, previous: bool) -> tuple[str, list[str]]:
-        """Returns the entry's path and its lines; an empty path if there is no such log."""
+    def once(self, make: Callable[[BundleView], T]) -> T:
+        """Returns what ``make`` made of this view; it is called the first time only."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        made: T = self._made[make]
+        return made
+
+    def log_tail(
+        self, namespace: str, pod: str, container: str, *, previous: bool, lines: int
+    ) -> tuple[str, int, list[str]]:
+        """Returns the entry's path, the number of the first line returned, and the last lines of a log.
+
+        The path is empty if there is no such log.
+        """
         path = layout.log_path(namespace, pod, container, previous=previous)
         if path not in self._known:
-            return "", []
-        return path, self._reader.read(path).decode("utf-8", "replace").splitlines()
+            return "", 0, []
+        return (path, *tail(self._reader.open(path), lines))
 
     @functools.cached_property
     def _owned(self) -> dict[tuple[str, str, str], Owner]:
@@ -128,12 +148,6 @@ class BundleView:
             return msgspec.json.decode(self._reader.read(path))
         except (msgspec.DecodeError, RecursionError):
             return None
-
-
-def mapping_items(content: Json) -> list[Json]:
-    """Returns the ``items`` of a list object, empty for anything else."""
-    items = content.get("items") if isinstance(content, dict) else None
-    return items if isinstance(items, list) else []
 
 
 def _controller(item: Item) -> tuple[str, str] | None:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from collector.analysis.context import RuleContext
 from collector.analysis.rules_backup import last_good, latest_failed, stale
+from collector.analysis.workloads import troubled_pods
 from collector.bundle import layout
 from collector.core.clock import parse_rfc3339
 from collector.findings import BackupCard, Outcome, TimelineMark
@@ -79,7 +80,7 @@ def _backups(context: RuleContext) -> Iterator[TimelineMark]:
 
 
 def _restarts(context: RuleContext) -> Iterator[TimelineMark]:
-    for pod in context.view.objects("pods"):
+    for pod in troubled_pods(context.view):
         for status in sequence(mapping(pod.body, "status"), "containerStatuses"):
             ended = mapping(mapping(status, "lastState"), "terminated")
             moment = parse_rfc3339(ended.get("finishedAt"))

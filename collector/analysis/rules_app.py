@@ -9,11 +9,18 @@ from datetime import datetime
 
 from collector.analysis.context import Rule, RuleContext
 from collector.analysis.evidence import Item
+from collector.analysis.workloads import (
+    containers,
+    dead_nodes,
+    pull_failures,
+    replicas_left,
+    troubled_pods,
+)
 from collector.core.clock import parse_rfc3339
 from collector.core.text import counted
 from collector.findings import Evidence, Finding, Impact, Owner, Subject
 from collector.records import Json
-from collector.records.access import integer, mapping, sequence, string
+from collector.records.access import integer, mapping, string
 
 _PULL_REASONS = frozenset({"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull"})
 _PULL_CAUSES = (
@@ -149,25 +156,22 @@ def _pull_failing(status: Json) -> str | None:
 def _grouped(context: RuleContext, sign: Sign) -> list[tuple[Subject, _Group]]:
     """Returns one group for each workload and container name, in order of first appearance."""
     groups: dict[tuple[Subject, str], _Group] = {}
-    for pod in context.view.objects("pods"):
-        status = mapping(pod.body, "status")
-        for where in ("initContainerStatuses", "containerStatuses"):
-            for index, container in enumerate(sequence(status, where)):
-                detail = sign(container)
-                if detail is None:
-                    continue
-                name = string(container, "name")
-                key = context.view.workload_of(pod), name
-                group = groups.setdefault(key, _Group(name))
-                group.pods.append(pod)
-                group.image = string(container, "image")
-                group.restarts += integer(container, "restartCount")
-                group.messages.append(detail)
-                ended = mapping(mapping(container, "lastState"), "terminated").get("finishedAt")
-                moment = parse_rfc3339(ended)
-                group.last = max(filter(None, (group.last, moment)), default=None)
-                if len(group.evidence) < _MAX_EVIDENCE:
-                    group.evidence.append(pod.at(f"/status/{where}/{index}", detail))
+    for pod in troubled_pods(context.view):
+        for where, index, container in containers(pod):
+            detail = sign(container)
+            if detail is None:
+                continue
+            name = string(container, "name")
+            group = groups.setdefault((context.view.workload_of(pod), name), _Group(name))
+            group.pods.append(pod)
+            group.image = string(container, "image")
+            group.restarts += integer(container, "restartCount")
+            group.messages.append(detail)
+            ended = mapping(mapping(container, "lastState"), "terminated").get("finishedAt")
+            moment = parse_rfc3339(ended)
+            group.last = max(filter(None, (group.last, moment)), default=None)
+            if len(group.evidence) < _MAX_EVIDENCE:
+                group.evidence.append(pod.at(f"/status/{where}/{index}", detail))
     return [(subject, group) for (subject, _), group in groups.items()]
 
 
@@ -175,22 +179,18 @@ def _impact(context: RuleContext, subject: Subject) -> Impact:
     """An outage when a workload of Conductor has nothing left that is available."""
     if subject.owner is not Owner.CONDUCTOR:
         return Impact.DEGRADED
-    plural = {"Deployment": "deployments", "StatefulSet": "statefulsets"}.get(subject.kind)
-    for item in context.view.objects(plural, "apps") if plural else ():
-        if (item.namespace, item.name) == (subject.namespace, subject.name):
-            status = mapping(item.body, "status")
-            left = integer(status, "availableReplicas") or integer(status, "readyReplicas")
-            return Impact.DEGRADED if left else Impact.OUTAGE
-    return Impact.DEGRADED
+    left = replicas_left(context.view).get((subject.kind, subject.namespace, subject.name))
+    return Impact.OUTAGE if left == 0 else Impact.DEGRADED
 
 
 def _last_words(context: RuleContext, group: _Group) -> Evidence | None:
     """Returns the first error line near the end of a log of the container that died, newest pod's first."""
     for pod in group.pods:
         for previous in (True, False):
-            path, lines = context.view.log_lines(pod.namespace, pod.name, group.container, previous=previous)
-            start = max(len(lines) - _TAIL, 0)
-            for number, line in enumerate(lines[start:], start + 1):
+            path, first, lines = context.view.log_tail(
+                pod.namespace, pod.name, group.container, previous=previous, lines=_TAIL
+            )
+            for number, line in enumerate(lines, first):
                 if _ERROR_LINE.search(line):
                     return Evidence(path=path, line=number, excerpt=_without_timestamp(line)[:240])
     return None
@@ -202,32 +202,17 @@ def _without_timestamp(line: str) -> str:
 
 
 def _events_about(context: RuleContext, group: _Group) -> list[str]:
-    names = {(pod.namespace, pod.name) for pod in group.pods}
-    return [
-        string(event.body, "message")
-        for event in context.view.objects("events")
-        if (
-            string(mapping(event.body, "involvedObject"), "namespace"),
-            string(mapping(event.body, "involvedObject"), "name"),
-        )
-        in names
-        and string(event.body, "reason") == "Failed"
-    ]
+    failures = pull_failures(context.view)
+    names = dict.fromkeys((pod.namespace, pod.name) for pod in group.pods)
+    return [message for name in names for message in failures.get(name, ())]
 
 
 def _node_cause(context: RuleContext, subject: Subject) -> str:
     """Returns words that name a node that is not ready and carries pods of the workload."""
-    dead = {item.name for item in context.view.objects("nodes") if not node_ready(item)}
     nodes = {
         string(mapping(pod.body, "spec"), "nodeName")
-        for pod in context.view.objects("pods")
+        for pod in troubled_pods(context.view)
         if context.view.workload_of(pod) == subject
     }
-    hit = sorted(dead & nodes)
+    hit = sorted(dead_nodes(context.view) & nodes)
     return f"; node {hit[0]} is not ready" if hit else ""
-
-
-def node_ready(item: Item) -> bool:
-    """True if a node's Ready condition is True."""
-    conditions = sequence(mapping(item.body, "status"), "conditions")
-    return any(string(c, "type") == "Ready" and string(c, "status") == "True" for c in conditions)

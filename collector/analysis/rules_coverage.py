@@ -12,6 +12,9 @@ from collector.records.access import string
 
 _LOG_WORDS = ("log of ", "previous log of ")
 _QUIET = "absent"
+_COLLECTOR = "collector "
+_NOT_BEGUN = "skipped"
+_LOOKING = "collector conductor"
 
 
 def gaps(context: RuleContext) -> Iterator[Finding]:
@@ -21,9 +24,14 @@ def gaps(context: RuleContext) -> Iterator[Finding]:
         subject, status = string(gap, "subject"), string(gap, "status")
         if subject.startswith(_LOG_WORDS) and status == _QUIET:
             continue  # a container that has not started has no log; that is no gap in our knowledge
-        grouped.setdefault((_class(subject), status, string(gap, "namespace")), []).append((at, gap))
+        kind = "collectors" if _not_begun(subject, status) else _class(subject)
+        grouped.setdefault((kind, status, string(gap, "namespace")), []).append((at, gap))
     for (what, status, namespace), members in grouped.items():
         yield _finding(context, what, status, namespace, members)
+
+
+def _not_begun(subject: str, status: str) -> bool:
+    return subject.startswith(_COLLECTOR) and status == _NOT_BEGUN
 
 
 def _class(subject: str) -> str:
@@ -59,6 +67,8 @@ def _finding(
 
 
 def _named(what: str, resources: list[str]) -> str:
+    if what == "collectors":
+        return f"collectors {', '.join(name.removeprefix(_COLLECTOR) for name in resources)}"
     return f"list {', '.join(resources)}" if what.startswith("list ") else what
 
 
@@ -69,7 +79,7 @@ def _blinded(context: RuleContext, resources: list[str]) -> list[str]:
 
 def conductor_missing(context: RuleContext) -> Iterator[Finding]:
     """No release record, label or Addon names Conductor."""
-    if context.facts.conductor_namespaces:
+    if context.facts.conductor_namespaces or _nobody_looked(context):
         return
     yield context.finding(
         "CND-CON-001",
@@ -81,6 +91,12 @@ def conductor_missing(context: RuleContext) -> Iterator[Finding]:
         confidence=Confidence.UNKNOWN,
         needs="the namespace of Conductor: conductor-diag collect -n NAMESPACE",
     )
+
+
+def _nobody_looked(context: RuleContext) -> bool:
+    """True where its absence says nothing, and a gap says why."""
+    missing = {string(gap, "subject") for gap in context.view.documents(layout.GAPS)}
+    return _LOOKING in missing or bool(context.view.document(layout.LOCAL_REACH))
 
 
 RULES: tuple[Rule, ...] = (conductor_missing, gaps)

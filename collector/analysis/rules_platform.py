@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from collector.analysis.context import Rule, RuleContext
-from collector.analysis.rules_app import node_ready
+from collector.analysis.workloads import node_ready
 from collector.bundle import layout
 from collector.core.clock import parse_rfc3339
 from collector.findings import (

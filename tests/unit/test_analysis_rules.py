@@ -39,6 +39,9 @@ class Evidence:
             Entry(path=path, size=len(data), sha256="", collector="t") for path, data in self._files.items()
         ]
 
+    def open(self, path: str) -> Iterator[bytes]:
+        return iter((self.read(path),))
+
     def read(self, path: str) -> bytes:
         return self._files[path]
 
