@@ -9,7 +9,7 @@ from pathlib import Path
 
 from collector.cli.parser import Parser
 from collector.core import quantity
-from collector.core.clock import Clock, SystemClock, parse_rfc3339
+from collector.core.clock import Clock, OffsetClock, SystemClock, parse_rfc3339
 from collector.core.errors import UsageError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -25,12 +25,14 @@ def parser(prog: str) -> Parser:
         examples=(
             f"{prog} -n conductor",
             f"{prog} --context prod-eu --since 6h --dest-dir /var/tmp/diag",
+            f"{prog} --from-dir DUMP    # of kubectl cluster-info dump -A --output-directory=DUMP",
             f"{prog} --errbit-url https://errbit.example.com --errbit-key-file KEY -o json",
         ),
     )
     add_output_flags(made)
-    _add_scope_flags(made)
-    _add_connection_flags(made)
+    _add_dry_run(made)
+    add_scope_flags(made)
+    add_connection_flags(made)
     add_errbit_flags(made)
     return made
 
@@ -67,19 +69,39 @@ def add_output_flags(made: Parser) -> None:
     option("--color", "when to colour the verdict", choices=("auto", "always", "never"), default="auto")
 
 
-def _add_scope_flags(made: Parser) -> None:
+def _add_dry_run(made: Parser) -> None:
+    made.option("--dry-run", "show what would be read, and from where; read nothing", action="store_true")
+
+
+def add_scope_flags(made: Parser) -> None:
+    """Adds the flags that say what to read."""
     option = made.option
     option("--namespace", "namespace Conductor runs in (repeatable)", short="-n", action="append", default=[])
+    option(
+        "--profile",
+        "minimal: what a diagnosis needs first; standard: all kinds of objects; full: all logs as well",
+        choices=("minimal", "standard", "full"),
+    )
+    option("--exclude-namespace", "namespace to leave out (repeatable)", action="append", default=[])
+    option("--selector", "read logs only of pods with these labels", short="-l", default="")
     option("--since", "how far back logs reach, such as 48h", default="")
     option("--since-time", "the same as a moment (RFC 3339)", default="")
     option("--only", "run only this collector (repeatable)", action="append", default=[])
     option("--skip", "leave this collector out (repeatable)", action="append", default=[])
     option("--timeout", "time for the whole run, such as 5m", default="")
+    option("--max-size", "size of the finished bundle, such as 24Mi", default="", metavar="SIZE")
     option("--spec", "file that says what to collect", default="", metavar="FILE")
+    option(
+        "--from-dir",
+        "read no cluster but this directory: a kubectl cluster-info dump, or an unpacked bundle",
+        default="",
+        metavar="DIR",
+    )
     option("--policy", "support policy to judge by instead of the shipped one", default="", metavar="FILE")
 
 
-def _add_connection_flags(made: Parser) -> None:
+def add_connection_flags(made: Parser) -> None:
+    """Adds the flags that say which cluster; names and meanings are kubectl's."""
     option = made.option
     for flag, text in (
         ("--kubeconfig", "kubeconfig file(s)"),
@@ -122,18 +144,27 @@ def add_errbit_flags(made: Parser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Runs the verb and returns the exit status."""
     from collector.cli.execute import execute
-    from collector.cli.settings import connection_options, errbit_settings, make_spec
+    from collector.cli.settings import connection_options, errbit_settings, from_directory, make_spec
 
-    clock = SystemClock()
     check_names(arguments)
+    if arguments.dry_run:
+        from collector.cli.dryrun import dry_run
+
+        return dry_run(arguments)
+    clock: Clock = SystemClock()
+    offline = from_directory(arguments, clock)
+    if offline:
+        # Ages and windows are held to the time of the evidence, not to today.
+        clock = OffsetClock(offline.moment)
     return execute(
         arguments,
-        connection=connection_options(arguments),
+        source=offline or connection_options(arguments),
         spec=make_spec(arguments),
         errbit=errbit_settings(arguments),
-        since=since(arguments, clock),
+        since=since(arguments, clock) or (offline.since if offline else None),
         policy=Path(arguments.policy) if arguments.policy else None,
         clock=clock,
+        demo=offline is not None and offline.demo,
     )
 
 

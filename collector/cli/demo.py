@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     ):
         status = execute(
             arguments,
-            connection=ConnectionOptions(kubeconfig=str(scene.kubeconfig), context="demo"),
+            source=ConnectionOptions(kubeconfig=str(scene.kubeconfig), context="demo"),
             spec=load_spec(),
             errbit=ErrbitSettings(
                 url=scene.receiver_url,

@@ -10,15 +10,19 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
+from collector.collectors import COLLECTORS
 from collector.core.clock import Clock
 from collector.core.errors import ExitStatus
 from collector.core.ids import new_bundle_id
 from collector.core.log import LogSink, make_logger
+from collector.core.stop import AbortedError
 from collector.delivery import ErrbitSettings
 from collector.findings import Outcome
-from collector.kube.config import ConnectionOptions, connect, in_cluster
+from collector.imports import Offline
+from collector.kube.config import Connection, ConnectionOptions, CredentialsError, connect, in_cluster
 from collector.pipeline import RunOptions, RunResult, run
-from collector.pipeline.plan import file_info
+from collector.pipeline.interrupt import Interrupt
+from collector.pipeline.ticket import file_info
 from collector.redaction import Redactor, load_rules
 from collector.report.machine import result_json, termination_message
 from collector.report.terminal import verdict
@@ -32,7 +36,7 @@ _WIDEST = 100
 def execute(
     arguments: argparse.Namespace,
     *,
-    connection: ConnectionOptions,
+    source: ConnectionOptions | Offline,
     spec: Spec,
     errbit: ErrbitSettings | None,
     since: datetime | None,
@@ -40,10 +44,14 @@ def execute(
     clock: Clock,
     demo: bool = False,
 ) -> int:
-    """Collects once. Returns the exit status; raises DiagError for what ends the run early."""
+    """Collects once. Returns the exit status.
+
+    ``source`` is the cluster, or a directory to read in its place. Raises DiagError for what ends the run
+    early, and AbortedError for a signal that does.
+    """
     bundle_id = new_bundle_id(clock.now())
     redactor = Redactor(load_rules(), configmap_values=spec.redaction.config_map_values)
-    sink = LogSink(sys.stderr)
+    sink = LogSink(sys.stderr, live=_is_live(arguments))
     log = make_logger(
         sink,
         clock=clock,
@@ -53,7 +61,7 @@ def execute(
         processors=(redactor.processor,),
     )
     options = RunOptions(
-        connection=connection,
+        connection=source if isinstance(source, ConnectionOptions) else ConnectionOptions(),
         spec=spec,
         dest_dir=Path(arguments.dest_dir),
         label=arguments.label,
@@ -63,31 +71,45 @@ def execute(
         policy=policy,
         errbit=errbit,
         demo=demo,
+        offline=isinstance(source, Offline),
     )
-    result = run(
-        options, connect(connection), clock=clock, log=log, sink=sink, redactor=redactor, bundle_id=bundle_id
-    )
-    _show(arguments, result)
-    return _status(arguments, result)
+    interrupt = Interrupt()
+    try:
+        with interrupt.installed():
+            link, no_login = _link(source)
+            result = run(
+                options,
+                link,
+                clock=clock,
+                log=log,
+                sink=sink,
+                redactor=redactor,
+                bundle_id=bundle_id,
+                collectors=source.collectors if isinstance(source, Offline) else COLLECTORS,
+                interrupt=interrupt,
+                no_login=no_login,
+            )
+            _show(arguments, result)
+            return _status(arguments, result, interrupt)
+    except AbortedError as aborted:
+        aborted.bundle = interrupt.sealed
+        raise
+
+
+def _link(source: ConnectionOptions | Offline) -> tuple[Connection, CredentialsError | None]:
+    """Returns the connection, and why it has no credentials if they could not be obtained."""
+    if isinstance(source, Offline):
+        return source.connection, None
+    try:
+        return connect(source), None
+    except CredentialsError as error:
+        return error.connection, error
 
 
 def _show(arguments: argparse.Namespace, result: RunResult) -> None:
     """Prints the verdict on stderr and the answer, alone, on stdout."""
-    if not arguments.quiet:
-        width = min(shutil.get_terminal_size((80, 24)).columns, _WIDEST)
-        print(
-            verdict(
-                result.report,
-                width=width,
-                color=_colored(arguments.color),
-                bundle_path=str(result.bundle.path),
-                summary_path=str(result.ticket),
-                bundle_sha256=result.bundle.sha256,
-            ),
-            file=sys.stderr,
-        )
-        if result.delivery is not None:
-            print(f"Errbit  {result.delivery.state}: {result.delivery.reason}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # a terminal that went away
+        _show_verdict(arguments, result)
     bundle = file_info(result.bundle)
     state, detail = "", ""
     if result.delivery is not None:
@@ -101,13 +123,42 @@ def _show(arguments: argparse.Namespace, result: RunResult) -> None:
             _TERMINATION_LOG.write_bytes(termination_message(result.report, bundle, delivery_state=state))
 
 
+def _show_verdict(arguments: argparse.Namespace, result: RunResult) -> None:
+    if not arguments.quiet:
+        width = min(shutil.get_terminal_size((80, 24)).columns, _WIDEST)
+        print(
+            verdict(
+                result.report,
+                width=width,
+                color=_colored(arguments.color),
+                bundle_path=str(result.bundle.path),
+                summary_path=str(result.ticket or ""),
+                bundle_sha256=result.bundle.sha256,
+            ),
+            file=sys.stderr,
+        )
+        if result.delivery is not None:
+            print(f"Errbit  {result.delivery.state}: {result.delivery.reason}", file=sys.stderr)
+
+
+def _is_live(arguments: argparse.Namespace) -> bool:
+    """True where lines may come and go: a terminal that understands it, and text is wanted."""
+    quiet = arguments.quiet or arguments.log_format == "json"
+    return sys.stderr.isatty() and not quiet and os.environ.get("TERM", "dumb") != "dumb"
+
+
 def _colored(choice: str) -> bool:
     if choice != "auto":
         return choice == "always"
     return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def _status(arguments: argparse.Namespace, result: RunResult) -> int:
+def _status(arguments: argparse.Namespace, result: RunResult, interrupt: Interrupt) -> int:
+    """Returns what the run is worth: what cut it short comes before what was asked of it."""
+    if interrupt.status is not ExitStatus.OK:
+        return interrupt.status
+    if result.unreachable is not None:
+        return ExitStatus.UNREACHABLE
     if result.delivery is not None and not result.delivery.complete:
         return ExitStatus.UNDELIVERED
     outcomes = {judged.finding.outcome for judged in result.report.findings}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import os
 import signal
@@ -17,6 +18,7 @@ from typing import NoReturn
 from collector import __version__
 from collector.cli.parser import Parser
 from collector.core.errors import DiagError, ExitStatus
+from collector.core.stop import AbortedError
 from collector.core.text import display
 
 _PLUGIN_PREFIX = "kubectl-"
@@ -34,6 +36,11 @@ class Verb:
 
 VERBS = (
     Verb("collect", "collector.cli.collect", "read the cluster, judge it, write a bundle, deliver notices"),
+    Verb(
+        "preflight",
+        "collector.cli.preflight",
+        "show which rights a run needs, and write the Role for the rest",
+    ),
     Verb("analyze", "collector.cli.analyze", "judge an existing bundle again, offline"),
     Verb("bundle", "collector.cli.bundle", "list, print and verify what a bundle holds"),
     Verb("upload", "collector.cli.upload", "send notices that an earlier run could not deliver"),
@@ -56,6 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(_run(prog, arguments))
     except DiagError as error:
         return _complain(prog, error)
+    except AbortedError as aborted:
+        _leave(prog, aborted)
     except KeyboardInterrupt:
         print(f"{prog}: interrupted; no bundle was written", file=sys.stderr)
         return ExitStatus.INTERRUPTED
@@ -129,6 +138,14 @@ def _crash(prog: str, error: Exception) -> int:
         file=sys.stderr,
     )
     return ExitStatus.INTERNAL
+
+
+def _leave(prog: str, aborted: AbortedError) -> NoReturn:
+    """Ends the process without waiting for threads that still wait for a server."""
+    kept = f"the bundle is {aborted.bundle}" if aborted.bundle else "no bundle was written"
+    with contextlib.suppress(OSError):
+        print(f"{prog}: {aborted.reason}; {display(kept)}", file=sys.stderr, flush=True)
+    os._exit(aborted.status)
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:

@@ -5,19 +5,23 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from collector.cli.collect import duration
 from collector.cli.parser import ENVIRONMENT
+from collector.core.clock import Clock
 from collector.core.errors import UsageError
 from collector.delivery import ErrbitSettings, Secret
+from collector.imports import Offline, open_directory
 from collector.kube.config import ConnectionOptions
-from collector.spec import Spec, load_spec
+from collector.spec import Limits, Spec, load_spec
 
 _SPOOL = "conductor-diag-spool"
 _KEY = ENVIRONMENT + "ERRBIT_KEY"
 _LONGEST_KEY = 4096
+_Part = TypeVar("_Part", bound=Spec | Limits)
 
 
 def connection_options(arguments: argparse.Namespace) -> ConnectionOptions:
@@ -40,6 +44,18 @@ def connection_options(arguments: argparse.Namespace) -> ConnectionOptions:
     )
 
 
+def from_directory(arguments: argparse.Namespace, clock: Clock) -> Offline | None:
+    """Returns what --from-dir names, None without the flag. Raises UsageError if a cluster is named too."""
+    if not arguments.from_dir:
+        return None
+    if connection_options(arguments).explicit:
+        raise UsageError(
+            "--from-dir reads no cluster, and a cluster is named too",
+            hint="try: conductor-diag collect --from-dir DIR, without flags for a cluster",
+        )
+    return open_directory(Path(arguments.from_dir), clock.now())
+
+
 def make_spec(arguments: argparse.Namespace) -> Spec:
     """Returns the spec of --spec (or the shipped one) with the flags laid over it. Raises SpecError."""
     spec = load_spec(Path(arguments.spec) if arguments.spec else None)
@@ -48,14 +64,29 @@ def make_spec(arguments: argparse.Namespace) -> Spec:
         seconds = duration("--timeout", arguments.timeout)
         # A short run still needs its reserve; a tenth of the time is enough to pack what little it holds.
         reserve = f"{max(1, min(30, round(seconds / 10)))}s"
-        limits = msgspec.structs.replace(limits, run=arguments.timeout, reserve=reserve)
-    return msgspec.structs.replace(
+        limits = _laid_over(limits, "--timeout 5m", run=arguments.timeout, reserve=reserve)
+    if arguments.max_size:
+        limits = _laid_over(limits, "--max-size 24Mi", bundle=arguments.max_size)
+    logs = msgspec.structs.replace(spec.logs, selector=arguments.selector or spec.logs.selector)
+    return _laid_over(
         spec,
+        "--namespace conductor",
+        profile=arguments.profile or spec.profile,
+        exclude_namespaces=(*spec.exclude_namespaces, *arguments.exclude_namespace),
+        logs=logs,
         conductor_namespaces=(*spec.conductor_namespaces, *arguments.namespace),
         only=(*spec.only, *arguments.only),
         skip=(*spec.skip, *arguments.skip),
         limits=limits,
     )
+
+
+def _laid_over(part: _Part, example: str, **changes: object) -> _Part:
+    """Returns ``part`` with changes. Raises UsageError, with the example, for a value it does not allow."""
+    try:
+        return msgspec.structs.replace(part, **changes)
+    except ValueError as error:
+        raise UsageError(f"{example.split(maxsplit=1)[0]}: {error}", hint=f"try: {example}") from error
 
 
 def errbit_settings(arguments: argparse.Namespace) -> ErrbitSettings | None:

@@ -6,22 +6,27 @@ yields; redaction, writing, retries, time limits and failures are the framework'
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
+from collector.collectors.choice import Choice
 from collector.collectors.digest import Digest
 from collector.core.clock import Clock
 from collector.kube.api import Api
 from collector.kube.discovery import Discovery
 from collector.kube.errors import ApiError
-from collector.records import Gap, Json, Record
-from collector.spec import Spec
+from collector.records import Gap, Json, Record, Status
+from collector.spec import Catalog, Spec
+
+LISTS_AT_ONCE = 4
+"""Lists read at the same time: a page of 500 pods takes some 30 MB while it is redacted."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Need:
-    """One right: what RBAC manifests are checked against. ``group`` is empty for the core group."""
+    """One right: what RBAC manifests are generated from. ``group`` is empty for the core group."""
 
     verb: str
     group: str
@@ -35,7 +40,9 @@ class Context:
     api: Api
     clock: Clock
     spec: Spec
+    catalog: Catalog
     discovery: Discovery
+    choices: tuple[Choice, ...]
     version: Json
     digest: Digest
     since: datetime
@@ -45,24 +52,49 @@ class Context:
 class Collector:
     """A declaration.
 
-    ``after`` names collectors whose digest this one reads; ``seconds`` is the most it may take and
-    ``bulky`` marks one whose records may be read in parallel (their contents are independent streams).
+    Attributes:
+        name: also what rows of the resource catalogue name.
+        collect: reads and yields.
+        needs: rights beyond listing the catalogue's rows.
+        after: collectors whose digest this one reads.
+        part: the part of the time for collecting that it may take, 0 to 1.
+        seconds: the most it may take whatever its part is.
+        width: how many of its batches and texts may be read at the same time.
+        vital: its records are kept even when the bundle's budget is used up.
+        always: it runs whatever ``only`` and ``skip`` say, and gets time even when the run's is over.
     """
 
     name: str
     collect: Callable[[Context], Iterator[Record]]
     needs: tuple[Need, ...] = ()
     after: tuple[str, ...] = ()
-    seconds: float = 120.0
-    bulky: bool = False
-    always: bool = field(default=False)
+    part: float = 0.5
+    seconds: float = math.inf
+    width: Callable[[Spec], int] = lambda _: 1
+    vital: bool = True
+    always: bool = False
+
+    def needs_by(self, catalog: Catalog) -> tuple[Need, ...]:
+        """Returns every right it needs, those of its rows of the catalogue included."""
+        rows = ((group, row.name) for row in catalog.of(self.name) for group in row.groups)
+        return (*self.needs, *(Need(verb="list", group=group, resource=name) for group, name in rows))
 
 
-def listing(group: str, *resources: str) -> tuple[Need, ...]:
-    """Returns the needs for listing resources of one group."""
-    return tuple(Need(verb="list", group=group, resource=resource) for resource in resources)
+def lists(spec: Spec) -> int:
+    """Returns how many lists are read at the same time."""
+    return min(LISTS_AT_ONCE, spec.limits.parallel_requests)
 
 
 def gap_of(error: ApiError, subject: str, *, needs: str = "", namespace: str = "") -> Gap:
     """Returns the gap that an API error leaves."""
     return Gap(subject=subject, status=error.outcome, reason=error.message, needs=needs, namespace=namespace)
+
+
+def refused_name(subject: str, *, namespace: str = "") -> Gap:
+    """Returns the gap of what cannot be asked for: a name in it would make the request another one."""
+    return Gap(
+        subject=subject,
+        status=Status.SKIPPED,
+        reason="no API server may use such a name",
+        namespace=namespace,
+    )

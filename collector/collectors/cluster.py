@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from collector.bundle import layout
-from collector.collectors.base import Collector, Context, Need, listing
-from collector.collectors.objects import read_resource
+from collector.collectors.base import Collector, Context, Need, lists
+from collector.collectors.chosen import chosen
 from collector.records import Document, Gap, Record, Status
 
-_RESOURCES = (
-    ("nodes", ("",)),
-    ("namespaces", ("",)),
-    ("customresourcedefinitions", ("apiextensions.k8s.io",)),
-    ("persistentvolumes", ("",)),
-    ("storageclasses", ("storage.k8s.io",)),
-)
+NAME = "cluster"
+_DISCOVERY = ("/version", "/api", "/api/*", "/apis", "/apis/*")
 
 
 def collect(context: Context) -> Iterator[Record]:
@@ -28,19 +23,12 @@ def collect(context: Context) -> Iterator[Record]:
     yield Document(path=layout.GROUPS, value=list(context.discovery.groups))
     yield Document(path=layout.RESOURCES, value=list(context.discovery.documents))
     yield from context.discovery.gaps
-    for plural, groups in _RESOURCES:
-        resource = context.discovery.find(plural, *groups)
-        if resource:
-            yield from read_resource(context, resource)
+    yield from chosen(context, NAME)
 
 
 CLUSTER = Collector(
-    name="cluster",
+    name=NAME,
     collect=collect,
-    needs=(
-        Need(verb="get", group="", resource="/version"),
-        *listing("", "nodes", "namespaces", "persistentvolumes"),
-        *listing("apiextensions.k8s.io", "customresourcedefinitions"),
-        *listing("storage.k8s.io", "storageclasses"),
-    ),
+    needs=tuple(Need(verb="get", group="", resource=path) for path in _DISCOVERY),
+    width=lists,
 )

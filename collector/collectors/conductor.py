@@ -12,10 +12,11 @@ from typing import Any
 import yaml
 
 from collector.bundle import layout
-from collector.collectors.base import Collector, Context, gap_of, listing
+from collector.collectors.base import Collector, Context, Need, gap_of
 from collector.collectors.digest import ObjectDigest
 from collector.collectors.helm2 import Helm2Release, ReleaseError, decode_release
 from collector.core.clock import rfc3339
+from collector.kube.discovery import ApiResource
 from collector.kube.errors import ApiError, ForbiddenError
 from collector.kube.lists import ListRead
 from collector.records import Document, Gap, Json, Record, Status
@@ -77,17 +78,21 @@ def _release_records(context: Context) -> Iterator[Json | Gap]:
         )
         return
     try:
-        yield from _decoded(ListRead(context.api, resource, None, _RECORDS, _RECORDS_A_PAGE))
+        yield from _decoded(_records(context, resource, None))
     except ForbiddenError as error:
         yield gap_of(
             error, "Helm 2 release records in all namespaces", needs="ClusterRole: verb list on configmaps"
         )
         try:
-            yield from _decoded(ListRead(context.api, resource, _TILLER_NAMESPACE, _RECORDS, _RECORDS_A_PAGE))
+            yield from _decoded(_records(context, resource, _TILLER_NAMESPACE))
         except ApiError as inner:
             yield gap_of(inner, "Helm 2 release records", namespace=_TILLER_NAMESPACE)
     except ApiError as error:
         yield gap_of(error, "Helm 2 release records")
+
+
+def _records(context: Context, resource: ApiResource, namespace: str | None) -> ListRead:
+    return ListRead(context.api, resource, namespace, params=_RECORDS, page=_RECORDS_A_PAGE)
 
 
 def _decoded(records: ListRead) -> Iterator[Json | Gap]:
@@ -220,5 +225,8 @@ def _addon_chart(addon: ObjectDigest) -> tuple[str, str]:
 
 
 CONDUCTOR = Collector(
-    name="conductor", collect=collect, needs=listing("", "configmaps"), after=("workloads", "cluster")
+    name="conductor",
+    collect=collect,
+    needs=(Need(verb="list", group="", resource="configmaps"),),
+    after=("workloads", "cluster"),
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from collector.collectors.eventlog import EventLog
 from collector.records import Json
 from collector.records.access import integer, mapping, sequence, string
 
@@ -69,8 +70,9 @@ class ObjectDigest:
 
 
 # Kinds whose metadata, spec and status later collectors read; they are small.
-_WITH_BODY = frozenset({"Addon", "CronJob", "Ingress", "Job"})
+_WITH_BODY = frozenset({"Addon", "ClusterRoleBinding", "CronJob", "Ingress", "Job", "RoleBinding"})
 _WITH_ALL_LABELS = frozenset({"Node"})
+_BODY = ("metadata", "spec", "status", "roleRef", "subjects")
 _KINDS = _WITH_BODY | {
     "CustomResourceDefinition",
     "DaemonSet",
@@ -91,6 +93,7 @@ class Digest:
         releases: Helm release records in the form of ``helm/releases.json``.
         ownership: owner word for each (kind, namespace, name) that a release or addon accounts for.
         conductor_namespaces: where Conductor was found.
+        events: the newest events of all namespaces in order of time.
     """
 
     def __init__(self) -> None:
@@ -99,9 +102,13 @@ class Digest:
         self.ownership: dict[tuple[str, str, str], str] = {}
         self.conductor_namespaces: tuple[str, ...] = ()
         self.listed: dict[str, int] = {}
+        self.events = EventLog()
 
     def add(self, item: Mapping[str, Json], *, kind: str, path: str, pointer: str) -> None:
         """Takes note of one object that is being written to ``path`` at ``pointer``."""
+        if kind == "Event":
+            self.events.add(item)
+            return
         known = self._objects.setdefault(kind, [])
         if kind in _KINDS and len(known) < _LIMIT:
             known.append(_digest(item, kind, path, pointer))
@@ -132,7 +139,7 @@ def _digest(item: Mapping[str, Json], kind: str, path: str, pointer: str) -> Obj
     metadata = mapping(item, "metadata")
     labels = mapping(metadata, "labels")
     keep_all = kind in _WITH_ALL_LABELS
-    parts = ("metadata", "spec", "status") if kind in _WITH_BODY else ()
+    parts = _BODY if kind in _WITH_BODY else ()
     owners = [entry for entry in sequence(metadata, "ownerReferences") if entry.get("controller")]
     return ObjectDigest(
         kind=kind,

@@ -1,4 +1,4 @@
-"""What the agent did to the API server: requests, sizes, throttling, refusals; and the clock skew."""
+"""What the agent did to the API server and what came of it: requests, sizes, refusals, resources read."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ import msgspec
 
 from collector.bundle import layout
 from collector.collectors.base import Collector, Context
+from collector.collectors.choice import Choice
 from collector.core.clock import rfc3339
-from collector.records import Document, Lines, Record
+from collector.records import Document, Json, Lines, Record
 
 _LIMIT = 64 * 1024 * 1024
 
 
 def collect(context: Context) -> Iterator[Record]:
-    """Yields run/api-requests.jsonl (every attempt) and run/api.json (the sums)."""
+    """Yields run/resources.json, run/api.json (the sums) and run/api-requests.jsonl (every attempt)."""
+    yield Document(path=layout.READ, value=[_read(context, choice) for choice in context.choices])
     log = context.api.log
     statuses: Counter[str] = Counter()
     denied: list[str] = []
@@ -43,6 +45,23 @@ def collect(context: Context) -> Iterator[Record]:
     yield Lines(path=layout.API_REQUESTS, chunks=_lines(context), limit=_LIMIT)
 
 
+def _read(context: Context, choice: Choice) -> Json:
+    """Returns what became of one listable resource: read, skipped and why, or missing (see the gaps)."""
+    name = choice.resource.full_name
+    count = context.digest.listed.get(name)
+    state = "skipped" if choice.skipped else "missing" if count is None else "read"
+    return {
+        "resource": name,
+        "version": choice.resource.version,
+        "kind": choice.resource.kind,
+        "collector": choice.collector,
+        "state": state,
+        "why": choice.skipped,
+        "objects": count,
+        "metadata_only": choice.metadata_only,
+    }
+
+
 def _lines(context: Context) -> Iterator[bytes]:
     for request in context.api.log:
         line = {
@@ -61,6 +80,6 @@ def _lines(context: Context) -> Iterator[bytes]:
 ITSELF = Collector(
     name="itself",
     collect=collect,
-    after=("cluster", "workloads", "conductor", "versions", "postgres", "logs"),
+    after=("cluster", "workloads", "resources", "conductor", "versions", "postgres", "logs", "facts"),
     always=True,
 )

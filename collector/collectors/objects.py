@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from collector.bundle import layout
 from collector.collectors.base import Context, gap_of
+from collector.core.text import counted
 from collector.kube.discovery import ApiResource
 from collector.kube.errors import ApiError, ForbiddenError
 from collector.kube.lists import ListRead
@@ -14,24 +15,29 @@ from collector.records import ContentError, Gap, Json, Objects, Record, Status
 from collector.records.access import mapping, string
 
 
-def read_resource(context: Context, resource: ApiResource) -> Iterator[Record]:
+def read_resource(
+    context: Context, resource: ApiResource, *, metadata_only: bool = False
+) -> Iterator[Record]:
     """Yields every object of a resource, as far as namespaces and rights allow.
 
     Where the whole cluster may not be listed, the namespaces the operator named (or the kubeconfig's) are
-    tried one by one, and the gap is recorded.
+    tried one by one, and the gap is recorded. ``metadata_only`` asks for names, labels and the like alone.
     """
     wanted: tuple[str | None, ...] = context.spec.namespaces if resource.namespaced else ()
     if wanted:
-        yield from _read(context, resource, wanted)
+        yield from _read(context, resource, wanted, metadata_only=metadata_only)
         return
-    read = ListRead(context.api, resource)
+    read = ListRead(
+        context.api, resource, params=_without_excluded(context, resource), metadata_only=metadata_only
+    )
     items = iter(read)
     try:
         first = next(items, None)
     except ForbiddenError as error:
         yield gap_of(error, f"list {resource.full_name}", needs=grant(resource))
         if resource.namespaced:
-            yield from _read(context, resource, _fallback_namespaces(context), told=True)
+            fallback = _fallback_namespaces(context)
+            yield from _read(context, resource, fallback, told=True, metadata_only=metadata_only)
         return
     except ApiError as error:
         yield gap_of(error, f"list {resource.full_name}")
@@ -52,12 +58,26 @@ def _fallback_namespaces(context: Context) -> tuple[str | None, ...]:
     return tuple(dict.fromkeys((*context.spec.conductor_namespaces, own)))
 
 
+def _without_excluded(context: Context, resource: ApiResource) -> dict[str, str]:
+    """Returns the query that leaves out namespaces; every resource knows this field."""
+    excluded = context.spec.exclude_namespaces if resource.namespaced else ()
+    selector = ",".join(f"metadata.namespace!={namespace}" for namespace in excluded)
+    return {"fieldSelector": selector} if selector else {}
+
+
 def _read(
-    context: Context, resource: ApiResource, namespaces: Iterable[str | None], *, told: bool = False
+    context: Context,
+    resource: ApiResource,
+    namespaces: Iterable[str | None],
+    *,
+    told: bool = False,
+    metadata_only: bool = False,
 ) -> Iterator[Record]:
     """Lists namespace by namespace. ``told``: that listing is denied has been said already."""
     for namespace in namespaces:
-        read = ListRead(context.api, resource, namespace)
+        if namespace in context.spec.exclude_namespaces:
+            continue
+        read = ListRead(context.api, resource, namespace, metadata_only=metadata_only)
         items = iter(read)
         try:
             first = next(items, None)
@@ -86,33 +106,22 @@ def _entries(
         yield _entry(context, resource, None, items, read)
         return
     seen: set[str] = set()
-    broken: list[Gap] = []
-    groups = itertools.groupby(_until_error(items, resource, broken), key=_namespace)
-    for namespace, members in groups:
-        if namespace in seen:
-            broken.append(
-                Gap(
-                    subject=f"list {resource.full_name}",
-                    status=Status.PARTIAL,
-                    reason="the server did not return the list in order of namespaces",
-                    namespace=namespace,
-                )
-            )
-            continue
-        seen.add(namespace)
-        yield _entry(context, resource, namespace, members, read)
-    yield from broken
+    late = 0
+    try:
+        for namespace, members in itertools.groupby(items, key=_namespace):
+            if namespace in context.spec.exclude_namespaces:
+                continue  # not every aggregated API knows the field that leaves them out
+            if namespace in seen:
+                late += sum(1 for _ in members)
+                continue
+            seen.add(namespace)
+            yield _entry(context, resource, namespace, members, read)
+    except ApiError as error:
+        yield gap_of(error, f"list {resource.full_name}")
+    if late:
+        yield _unordered(resource, late)
     if read.inconsistent:
         yield _inconsistent(resource)
-
-
-def _until_error(
-    items: Iterable[Mapping[str, Json]], resource: ApiResource, broken: list[Gap]
-) -> Iterator[Mapping[str, Json]]:
-    try:
-        yield from items
-    except ApiError as error:
-        broken.append(gap_of(error, f"list {resource.full_name}"))
 
 
 def _namespace(item: Mapping[str, Json]) -> str:
@@ -138,7 +147,7 @@ def _entry(
                 yield item
         except ApiError as error:
             raise ContentError(
-                gap_of(error, f"list {resource.full_name}", namespace=namespace or "")
+                gap_of(error, f"list {resource.full_name}", namespace=read.namespace or "")
             ) from error
         if read.inconsistent and not resource.namespaced:
             raise ContentError(_inconsistent(resource))
@@ -149,6 +158,14 @@ def _entry(
         api_version=resource.api_version,
         item_kind=resource.kind,
         items=observed(),
+    )
+
+
+def _unordered(resource: ApiResource, late: int) -> Gap:
+    return Gap(
+        subject=f"list {resource.full_name}",
+        status=Status.PARTIAL,
+        reason=f"the server did not list by namespace; {counted(late, 'object')} that came late are left out",
     )
 
 

@@ -46,17 +46,27 @@ class OffsetClock(SystemClock):
         return super().now() + self._shift
 
 
+_WORTH_CORRECTING = 30.0
+"""Seconds between two clocks below which the time an answer takes may be all of the difference."""
+
+
+def as_shown(moment: datetime, skew: float | None) -> datetime:
+    """Returns one of our moments as a clock shows it that is ``skew`` seconds ahead; None: as ours does."""
+    off = skew is not None and abs(skew) >= _WORTH_CORRECTING
+    return moment + timedelta(seconds=skew or 0.0) if off else moment
+
+
 def rfc3339(moment: datetime) -> str:
     """Returns ``2026-11-20T22:00:41Z``: UTC, whole seconds."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def parse_rfc3339(text: object) -> datetime | None:
-    """Returns the time a Kubernetes object states, or None when it states none that can be read."""
+    """Returns the time a Kubernetes object states, in UTC, or None when it states none that can be read."""
     if not isinstance(text, str) or not text:
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

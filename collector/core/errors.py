@@ -36,12 +36,12 @@ _MEANINGS = {
     ExitStatus.INTERNAL: "internal error, no usable bundle",
     ExitStatus.USAGE: "wrong usage, configuration, spec or policy",
     ExitStatus.FINDINGS: "findings at or above --fail-on (only when asked)",
-    ExitStatus.INCOMPLETE: "something was not collected (only with --require-complete)",
-    ExitStatus.UNREACHABLE: "cluster unreachable, or it did not accept the credentials",
+    ExitStatus.INCOMPLETE: "something not collected (only with --require-complete); preflight: rights missing",
+    ExitStatus.UNREACHABLE: "cluster unreachable or login not accepted; bundle of what can be told from here",
     ExitStatus.WITHHELD: "redaction could not be trusted, bundle withheld",
     ExitStatus.UNDELIVERED: "bundle fine, delivery failed; its path is printed",
-    ExitStatus.INTERRUPTED: "interrupted (Ctrl-C)",
-    ExitStatus.TERMINATED: "terminated (SIGTERM)",
+    ExitStatus.INTERRUPTED: "interrupted (Ctrl-C); what was collected until then is in the bundle",
+    ExitStatus.TERMINATED: "terminated (SIGTERM); what was collected until then is in the bundle",
 }
 
 
@@ -102,7 +102,7 @@ class BundleError(UsageError):
 
 
 class UnreachableError(DiagError):
-    """The API server did not answer, or answered that it does not know us."""
+    """The API server did not answer, or answered that it does not know us; told, not raised, by a run."""
 
     status = ExitStatus.UNREACHABLE
     reference = "cluster-unreachable"

@@ -29,20 +29,49 @@ Logger = Any
 
 
 class LogSink:
-    """Writes rendered lines to a stream and remembers the last 10,000 for the bundle."""
+    """Writes rendered lines to a stream and remembers the last 10,000 for the bundle.
 
-    def __init__(self, stream: TextIO | None) -> None:
+    Args:
+        stream: where lines are shown; None shows nothing.
+        live: the stream is a terminal on which lines at the bottom may come and go.
+    """
+
+    def __init__(self, stream: TextIO | None, *, live: bool = False) -> None:
         self._stream = stream
         self._lock = threading.Lock()
         self._kept: deque[str] = deque(maxlen=_KEPT_LINES)
+        self._shown: list[str] = []
+        self.live = live and stream is not None
 
     def write(self, line: str, *, shown: bool) -> None:
         """Takes one finished line."""
         with self._lock:
             self._kept.append(line)
             if shown and self._stream is not None:
-                self._stream.write(line + "\n")
+                self._put(f"{self._erasing()}{line}\n{self._block()}")
+
+    def show_live(self, lines: Sequence[str]) -> None:
+        """Shows lines below all others until the next call; they are not remembered."""
+        with self._lock:
+            if self.live and self._stream is not None and lines != self._shown:
+                erasing = self._erasing()
+                self._shown = list(lines)
+                self._put(erasing + self._block())
+
+    def _put(self, text: str) -> None:
+        """A terminal that went away costs the words, never the run."""
+        try:
+            if self._stream is not None:
+                self._stream.write(text)
                 self._stream.flush()
+        except (OSError, ValueError):
+            self._stream = None
+
+    def _erasing(self) -> str:
+        return f"\x1b[{len(self._shown)}A\x1b[J" if self._shown else ""
+
+    def _block(self) -> str:
+        return "".join(f"{line}\n" for line in self._shown)
 
     def lines(self) -> tuple[str, ...]:
         """Returns what is remembered."""

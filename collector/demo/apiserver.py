@@ -140,7 +140,7 @@ class RecordedApi:
         return self._object(resource, _find(resource, recorded, target), target, request)
 
     def _list(self, resource: Resource, recorded: Answer, namespace: str, request: Request) -> Response:
-        form = tables.accepted_table(request.headers.get("accept", ""), self.recording.minor)
+        form = tables.accepted_form(request.headers.get("accept", ""), self.recording.minor)
         if not (namespace or request.query or form):
             return Response.recorded(recorded)
         document = recorded.json
@@ -166,13 +166,15 @@ class RecordedApi:
             return self._logs.answer(item, request)
         if target.part not in ("", "status"):
             return messages.unknown_resource()
-        form = tables.accepted_table(request.headers.get("accept", ""), self.recording.minor)
+        form = tables.accepted_form(request.headers.get("accept", ""), self.recording.minor)
         whole = {"kind": resource.kind, "apiVersion": resource.api_version, **item}
         return self._formed(whole, resource, form, request)
 
-    def _formed(self, value: Json, resource: Resource, form: str, request: Request) -> Response:
+    def _formed(
+        self, value: Json, resource: Resource, form: tables.Form | None, request: Request
+    ) -> Response:
         if form:
-            value = tables.table(value, request, form, self.clock.now(), resource.name)
+            value = tables.formed(value, request, form, self.clock.now(), resource.name)
         return Response.of(value)
 
 

@@ -1,9 +1,10 @@
-"""The Table form of lists, which kubectl asks for: enough columns to look around the recorded cluster."""
+"""Other forms of lists: the Table that kubectl asks for, and the metadata alone."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from collector.core.clock import parse_rfc3339
@@ -13,26 +14,48 @@ from collector.demo.recording import JSON_TYPE, Json
 
 Column = tuple[str, str, Callable[[Json], str | int]]
 
-# Table v1 came with 1.15; before, servers know v1beta1 only.
-_TABLE_V1_SINCE = 15
+_FORMS = ("Table", "PartialObjectMetadataList")
+# meta.k8s.io/v1 came with 1.15; before, servers know v1beta1 only.
+_FORMS_V1_SINCE = 15
 _PLAIN = re.compile(r"(application/json|application/\*|\*/\*)")
 
 
-def accepted_table(accept: str, minor: int) -> str:
-    """Returns the apiVersion of the Table that the Accept header asks for, or empty for the plain list.
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """A form other than the plain one: a Table, or the metadata alone."""
 
-    Raises RefusalError (406) when the header names neither.
+    kind: str
+    api_version: str
+
+
+def accepted_form(accept: str, minor: int) -> Form | None:
+    """Returns the form that the Accept header asks for, or None for the plain one.
+
+    Raises RefusalError (406) when the header names nothing that a server of this minor version knows.
     """
     for clause in accept.split(",") if accept.strip() else ("*/*",):
         media, *parameters = (part.strip() for part in clause.split(";"))
         stated = dict(part.partition("=")[::2] for part in parameters)
-        if stated.get("as") == "Table" and media == JSON_TYPE and stated.get("g") == "meta.k8s.io":
-            version = stated.get("v", "")
-            if version == "v1beta1" or (version == "v1" and minor >= _TABLE_V1_SINCE):
-                return f"meta.k8s.io/{version}"
-        elif "as" not in stated and _PLAIN.fullmatch(media):
-            return ""
+        kind, version = stated.get("as", ""), stated.get("v", "")
+        if kind in _FORMS and media == JSON_TYPE and stated.get("g") == "meta.k8s.io":
+            if version == "v1beta1" or (version == "v1" and minor >= _FORMS_V1_SINCE):
+                return Form(kind=kind, api_version=f"meta.k8s.io/{version}")
+        elif not kind and _PLAIN.fullmatch(media):
+            return None
     raise RefusalError(not_acceptable())
+
+
+def formed(document: Json, request: Request, form: Form, now: datetime, resource: str) -> Json:
+    """Returns a list, or a single object, in another form. Ages are judged against ``now``."""
+    if form.kind == "Table":
+        return table(document, request, form.api_version, now, resource)
+    partial = {"kind": "PartialObjectMetadata", "apiVersion": form.api_version}
+    return {
+        "kind": form.kind,
+        "apiVersion": form.api_version,
+        "metadata": document["metadata"],
+        "items": [partial | {"metadata": item["metadata"]} for item in document.get("items", ())],
+    }
 
 
 def table(document: Json, request: Request, api_version: str, now: datetime, resource: str) -> Json:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from collector.core.clock import as_shown
 from collector.findings.model import Facts, JudgedFinding, Outcome, Scope
 from collector.records.model import Gap, Status
 
@@ -58,6 +59,10 @@ class RunInfo:
     withheld: int = 0
     entries: int = 0
     demo: bool = False
+
+    def by_cluster_clock(self, moment: datetime) -> datetime:
+        """Returns one of our moments by the clock that dates the cluster's objects."""
+        return as_shown(moment, self.clock_skew_seconds)
 
     @property
     def complete(self) -> bool:

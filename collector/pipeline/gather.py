@@ -6,23 +6,28 @@ is missing becomes a gap. Threads are daemons, so one that never comes back cann
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 from collector.bundle.writer import BundleWriter
 from collector.collectors import Collector, Context
 from collector.core.deadline import Deadline
 from collector.core.log import Logger
-from collector.core.text import human_bytes
 from collector.findings import CollectorRun
+from collector.pipeline.budget import Budget
 from collector.pipeline.pen import Pen
-from collector.records import Gap, Lines, Record, Status
+from collector.pipeline.progress import Active, Progress, line
+from collector.pipeline.spread import spread
+from collector.records import Gap, Status
 from collector.redaction import Redactor
 
 _POLL_SECONDS = 0.2
+_MORE_TIME = "more time: set limits.run in the spec, or --timeout"
+_ALWAYS_SECONDS = 30.0
+_GRACE_SECONDS = 3.0
+"""After its deadline a collector's requests end by themselves; so long it may close what it has open."""
 
 
 @dataclass
@@ -44,6 +49,15 @@ class _Work:
     started: float
     done: threading.Event = field(default_factory=threading.Event)
     error: Exception | None = None
+    over_since: float | None = None
+
+    @property
+    def overdue(self) -> bool:
+        """True once it has not ended some time after its deadline."""
+        if not self.deadline.expired:
+            return False
+        self.over_since = self.over_since or time.monotonic()
+        return time.monotonic() - self.over_since >= _GRACE_SECONDS
 
 
 class Gatherer:
@@ -55,15 +69,21 @@ class Gatherer:
         *,
         redactor: Redactor,
         writer: BundleWriter,
+        budget: Budget,
         deadline: Deadline,
         log: Logger,
+        progress: Progress,
     ) -> None:
         self._context = context
         self._redactor = redactor
         self._writer = writer
+        self._budget = budget
         self._deadline = deadline
+        self._seconds = deadline.left()
         self._log = log
+        self._progress = progress
         self._gathered = Gathered()
+        self._told = False
 
     def run(self, collectors: Sequence[Collector]) -> Gathered:
         """Returns when every collector has ended or its time is over."""
@@ -71,40 +91,71 @@ class Gatherer:
         active: list[_Work] = []
         ended: set[str] = set()
         planned = {collector.name for collector in collectors}
-        while waiting or active:
+        while (waiting or active) and not self._writer.failure:
+            if self._deadline.stopped:
+                self._let_go(waiting, ended)
             ready = [c for c in waiting if set(c.after) & planned <= ended]
             for collector in ready:
                 waiting.remove(collector)
                 active.append(self._start(collector))
-            for work in [w for w in active if w.done.wait(0) or w.deadline.expired]:
+            for work in [w for w in active if w.done.is_set() or w.overdue]:
                 active.remove(work)
                 ended.add(work.collector.name)
+                self._show(active)
                 self._finish(work)
             if active and not any(work.done.is_set() for work in active):
+                self._show(active)
                 active[0].done.wait(_POLL_SECONDS)
+        self._progress.close()
         return self._gathered
+
+    def _let_go(self, waiting: list[Collector], ended: set[str]) -> None:
+        """Who has not begun when the run is asked to stop does not begin."""
+        if not self._told:
+            self._told = True
+            why = self._deadline.stopped
+            self._log.warning(
+                "stopping", say=f"{why}; keeping what was collected (once more: give up)", reason=why
+            )
+        for collector in [c for c in waiting if not c.always]:
+            waiting.remove(collector)
+            ended.add(collector.name)
+            self._gathered.runs.append(
+                CollectorRun(
+                    name=collector.name, status=Status.SKIPPED, seconds=0.0, requests=0, entries=0, size=0
+                )
+            )
+            self._gathered.gaps.append(
+                Gap(
+                    subject=f"collector {collector.name}",
+                    status=Status.SKIPPED,
+                    reason=f"{self._deadline.stopped} before it began",
+                )
+            )
+
+    def _show(self, active: Sequence[_Work]) -> None:
+        self._progress.show([_active(work) for work in active])
 
     def _start(self, collector: Collector) -> _Work:
         name = collector.name
         # What must always be written (the agent's own account) gets time even when the run's is over.
-        deadline = self._deadline.child(collector.seconds)
+        seconds = min(collector.seconds, collector.part * self._seconds)
+        deadline = self._deadline.child(seconds)
         if collector.always and deadline.expired:
-            deadline = Deadline(self._context.clock, collector.seconds)
-        pen = Pen(name, redactor=self._redactor, writer=self._writer)
+            deadline = Deadline(self._context.clock, min(collector.seconds, _ALWAYS_SECONDS))
+        pen = Pen(
+            name, redactor=self._redactor, writer=self._writer, budget=self._budget, vital=collector.vital
+        )
         work = _Work(collector, pen, deadline, time.monotonic())
         self._log.debug("collector started", collector=name)
         threading.Thread(target=self._work, args=(work,), name=f"collector-{name}", daemon=True).start()
         return work
 
     def _work(self, work: _Work) -> None:
-        context = _with_api(self._context, work)
+        collector = work.collector
+        context = replace(self._context, api=self._context.api.view(collector.name, work.deadline))
         try:
-            records = work.collector.collect(context)
-            if work.collector.bulky:
-                _spread(records, work.pen, self._context.spec.logs.streams)
-            else:
-                for record in records:
-                    work.pen.take(record)
+            spread(collector.collect(context), work.pen.take, collector.width(context.spec))
         except Exception as error:  # noqa: BLE001 - one collector's defect must not cost the others
             work.error = error
         finally:
@@ -119,8 +170,8 @@ class Gatherer:
                 Gap(
                     subject=f"collector {name}",
                     status=Status.TIMEOUT,
-                    reason="its time was over; what it had delivered is kept",
-                    needs="more time: set limits.run in the spec, or --timeout",
+                    reason=f"{work.deadline.stopped or 'its time was over'}; what it had delivered is kept",
+                    needs="" if work.deadline.stopped else _MORE_TIME,
                 )
             )
         elif work.error is not None:
@@ -141,11 +192,12 @@ class Gatherer:
             note=f"{len(pen.gaps)} gaps" if pen.gaps else "",
         )
         self._gathered.runs.append(run)
-        self._gathered.gaps.extend(pen.gaps)
+        # Batches end in any order; what is missing reads the same in every run.
+        self._gathered.gaps.extend(sorted(pen.gaps, key=lambda gap: (gap.subject, gap.namespace)))
         self._gathered.withheld += pen.withheld
         self._log.info(
             "collected",
-            say=_line(run, len(pen.gaps)),
+            say=line(name, str(run.status), run.entries, run.size, run.seconds, missing=len(pen.gaps)),
             collector=name,
             status=str(run.status),
             entries=run.entries,
@@ -154,24 +206,12 @@ class Gatherer:
         )
 
 
-def _line(run: CollectorRun, gaps: int) -> str:
-    """Returns one progress line, well below 80 columns."""
-    missing = f", {gaps} not had" if gaps else ""
-    size = human_bytes(run.size)
-    return (
-        f"  {run.name:<10} {run.status:<9} {run.entries:>5} entries {size:>9} {run.seconds:>6.1f}s{missing}"
-    )
-
-
-def _with_api(context: Context, work: _Work) -> Context:
-    return Context(
-        api=context.api.view(work.collector.name, work.deadline),
-        clock=context.clock,
-        spec=context.spec,
-        discovery=context.discovery,
-        version=context.version,
-        digest=context.digest,
-        since=context.since,
+def _active(work: _Work) -> Active:
+    return Active(
+        name=work.collector.name,
+        entries=work.pen.entries,
+        size=work.pen.reading,
+        seconds=time.monotonic() - work.started,
     )
 
 
@@ -185,34 +225,6 @@ def _status(*, late: bool, failed: bool, pen: Pen) -> Status:
         return Status.OK
     if not pen.entries and all(status is Status.DENIED for status in missing):
         return Status.DENIED
+    if all(status is Status.TRUNCATED for status in missing):
+        return Status.TRUNCATED
     return Status.PARTIAL
-
-
-def _spread(records: Iterator[Record], pen: Pen, width: int) -> None:
-    """Reads records whose contents are independent streams, ``width`` at a time."""
-    work: queue.Queue[Record | None] = queue.Queue(maxsize=width)
-    failures: list[Exception] = []
-
-    def take_all() -> None:
-        while (record := work.get()) is not None:
-            try:
-                pen.take(record)
-            except Exception as error:  # noqa: BLE001 - raised again below, in the collector's own thread
-                failures.append(error)
-
-    threads = [threading.Thread(target=take_all, name=f"stream-{n}", daemon=True) for n in range(width)]
-    for thread in threads:
-        thread.start()
-    try:
-        for record in records:
-            if isinstance(record, Lines):
-                work.put(record)
-            else:
-                pen.take(record)
-    finally:
-        for _ in threads:
-            work.put(None)
-        for thread in threads:
-            thread.join()
-    if failures:
-        raise failures[0]

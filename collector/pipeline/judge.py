@@ -11,7 +11,7 @@ from collector.support import Policy, classify
 
 def judge(reader: EvidenceReader, run: RunInfo, policy: Policy) -> Report:
     """Returns the report on a bundle. The same bundle and policy give the same report."""
-    analysis = analyse(reader, now=run.started, texts=load_rule_texts())
+    analysis = analyse(reader, now=run.by_cluster_clock(run.started), texts=load_rule_texts())
     judged = classify(analysis.findings, analysis.facts, policy)
     return Report(
         run=run,

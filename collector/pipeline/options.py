@@ -18,7 +18,7 @@ class RunOptions:
     ``since`` overrides the spec's log window. ``errbit`` is None when nothing is to be delivered.
     ``policy`` is a file that replaces the shipped policy; ``keep_last`` is how many bundles of this label
     stay in the folder, 0 for all. ``demo`` marks the bundle as made from the
-    recorded cluster.
+    recorded cluster; ``offline`` says that a directory is read, where no grant would bring more.
     """
 
     connection: ConnectionOptions
@@ -31,3 +31,4 @@ class RunOptions:
     errbit: ErrbitSettings | None = None
     keep_last: int = 0
     demo: bool = False
+    offline: bool = False

@@ -2,40 +2,44 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from collector import __version__
-from collector.bundle.writer import BundleWriter, Sealed
-from collector.collectors import Collector, Context, Digest
+from collector.bundle.writer import BundleWriter
+from collector.collectors import Collector, Context, Digest, choose, local_collector
 from collector.core import ids, quantity
 from collector.core.clock import Clock
 from collector.core.deadline import Deadline
-from collector.core.errors import OutputError, UnreachableError, UsageError
+from collector.core.errors import UnreachableError
 from collector.core.log import Logger
-from collector.findings import Report, RunInfo
+from collector.core.stop import Stop
+from collector.findings import RunInfo
 from collector.kube.api import Api
-from collector.kube.config import Connection
-from collector.kube.discovery import Discovery, discover
-from collector.kube.errors import ApiError, ForbiddenError, NotFoundError, UnauthorizedError
+from collector.kube.config import Connection, CredentialsError
+from collector.kube.manners import Manners
 from collector.kube.requestlog import RequestLog
 from collector.pipeline.gather import Gathered
 from collector.pipeline.options import RunOptions
-from collector.records import Json
+from collector.pipeline.place import bundle_path, prepare_folder
+from collector.pipeline.selection import selected
+from collector.pipeline.survey import Survey, survey, unread
+from collector.pipeline.unreachable import announce, login_refusal, unreachable
 from collector.redaction import Redactor
-from collector.report.files import BundleFileInfo
-from collector.report.summary import summary_md
+from collector.spec import load_catalog
 from collector.support import Policy, load_policy
 
-_PROBE_SECONDS = 30.0
+_UNPACED = 1000.0  # requests a second where no server has to be spared
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a run will do, and the tools it does it with."""
+    """What a run will do, and the tools it does it with.
+
+    ``unreachable`` says why the cluster cannot be read; None when it can, however badly.
+    """
 
     options: RunOptions
     bundle_id: str
@@ -48,6 +52,8 @@ class Plan:
     redactor: Redactor
     policy: Policy
     collectors: tuple[Collector, ...]
+    stop: Stop
+    unreachable: UnreachableError | None = None
 
     def run_info(self, gathered: Gathered, writer: BundleWriter) -> RunInfo:
         """Returns the run's identity and completeness as they stand before judging."""
@@ -85,21 +91,6 @@ class Plan:
         """Digest of the effective spec, so that two bundles can be told to be made alike."""
         return ids.digest(self.options.spec)
 
-    def write_ticket(self, report: Report, sealed: Sealed) -> Path:
-        """Writes the text for the ticket beside the bundle and returns its path. Raises OutputError."""
-        path = self.path.with_name(self.path.name.removesuffix(".tar.zst") + ".summary.md")
-        try:
-            path.write_text(summary_md(report, file_info(sealed)), encoding="utf-8")
-            path.chmod(0o600)
-        except OSError as error:
-            raise OutputError(f"cannot write {path}", why=error.strerror or str(error)) from error
-        return path
-
-
-def file_info(sealed: Sealed) -> BundleFileInfo:
-    """Returns a sealed bundle as the reports name it."""
-    return BundleFileInfo(path=str(sealed.path), size=sealed.size, sha256=sealed.sha256)
-
 
 def make_plan(
     options: RunOptions,
@@ -110,24 +101,75 @@ def make_plan(
     redactor: Redactor,
     bundle_id: str,
     collectors: tuple[Collector, ...],
+    stop: Stop,
+    no_login: CredentialsError | None = None,
 ) -> Plan:
-    """Returns the plan. Raises UnreachableError, UsageError, OutputError, PolicyError."""
+    """Returns the plan. Raises UsageError, OutputError, PolicyError.
+
+    Asking for ``stop`` ends the collecting, and nothing else.
+    """
     limits = options.spec.limits
     started = clock.now()
     deadline = Deadline(clock, quantity.seconds(limits.run))
-    collecting = deadline.child(reserve=quantity.seconds(limits.reserve))
-    chosen = _choose(options, collectors)
+    collecting = deadline.child(reserve=quantity.seconds(limits.reserve), stop=stop)
+    chosen = selected(options.spec, collectors)
     policy = load_policy(options.policy)
-    path = _bundle_path(options, started, bundle_id)
+    prepare_folder(options.dest_dir, clock, log)
     api = Api(
         connection,
         clock=clock,
-        deadline=collecting.child(_PROBE_SECONDS),
+        deadline=collecting,
         log=RequestLog(),
         bundle_id=bundle_id,
-        slots=threading.BoundedSemaphore(limits.parallel_requests),
+        manners=Manners(
+            clock,
+            requests_per_second=_UNPACED if options.offline else limits.requests_per_second,
+            parallel=limits.parallel_requests,
+        ),
     )
-    version, discovery = _survey(api)
+    found = unread(login_refusal(no_login)) if no_login else survey(api, log)
+    problem = unreachable(connection, found.refusal) if found.refusal else None
+    if found.refusal and problem:
+        announce(problem, log)
+        local = local_collector(found.refusal, problem.hint.removeprefix("try: "))
+        chosen = (local, *(collector for collector in chosen if collector.always))
+    else:
+        _greet(connection, log)
+    return Plan(
+        options=options,
+        bundle_id=bundle_id,
+        path=bundle_path(options, started, bundle_id),
+        clock=clock,
+        started=started,
+        deadline=deadline,
+        collecting=collecting,
+        context=_context(options, api, found, started),
+        redactor=redactor,
+        policy=policy,
+        collectors=chosen,
+        stop=stop,
+        unreachable=problem,
+    )
+
+
+def _context(options: RunOptions, api: Api, found: Survey, started: datetime) -> Context:
+    catalog = load_catalog()
+    window = timedelta(seconds=quantity.seconds(options.spec.logs.window))
+    return Context(
+        api=api,
+        clock=api.clock,
+        spec=options.spec,
+        catalog=catalog,
+        discovery=found.discovery,
+        choices=choose(found.discovery, catalog, options.spec),
+        version=found.version,
+        digest=Digest(),
+        since=options.since or started - window,
+    )
+
+
+def _greet(connection: Connection, log: Logger) -> None:
+    """Says first which cluster this is, so that nobody collects from the wrong one unnoticed."""
     log.info(
         "connected",
         say=f"context {connection.context} · {connection.server} · user {connection.user}\nreading:",
@@ -135,82 +177,3 @@ def make_plan(
         server=connection.server,
         user=connection.user,
     )
-    return Plan(
-        options=options,
-        bundle_id=bundle_id,
-        path=path,
-        clock=clock,
-        started=started,
-        deadline=deadline,
-        collecting=collecting,
-        context=Context(
-            api=api,
-            clock=clock,
-            spec=options.spec,
-            discovery=discovery,
-            version=version,
-            digest=Digest(),
-            since=options.since or started - timedelta(seconds=quantity.seconds(options.spec.logs.window)),
-        ),
-        redactor=redactor,
-        policy=policy,
-        collectors=chosen,
-    )
-
-
-def _choose(options: RunOptions, collectors: tuple[Collector, ...]) -> tuple[Collector, ...]:
-    known = {collector.name for collector in collectors}
-    for name in (*options.spec.only, *options.spec.skip):
-        if name not in known:
-            raise UsageError(
-                f"there is no collector {name!r}",
-                why=f"there are: {', '.join(sorted(known))}",
-                hint="try: conductor-diag collect --only NAME, with one of those names",
-            )
-    wanted = set(options.spec.only) or known
-    return tuple(c for c in collectors if c.always or (c.name in wanted and c.name not in options.spec.skip))
-
-
-def _survey(api: Api) -> tuple[Json, Discovery]:
-    """Returns what /version says and what the server offers; this also tells whether it is there at all."""
-    try:
-        version = api.get_json("/version")
-    except (ForbiddenError, NotFoundError):
-        version = {}
-    except ApiError as error:
-        raise _unreachable(api, error) from error
-    try:
-        return (version if isinstance(version, dict) else {}), discover(api)
-    except ApiError as error:
-        raise _unreachable(api, error) from error
-
-
-def _unreachable(api: Api, error: ApiError) -> UnreachableError:
-    server = api.connection.server
-    if isinstance(error, UnauthorizedError):
-        return UnreachableError(
-            f"{server} does not accept the credentials",
-            why=error.message,
-            hint="try: kubectl auth can-i --list; then renew the login, or pass --context NAME",
-        )
-    return UnreachableError(
-        f"{server} does not answer as a Kubernetes API server",
-        why=error.message,
-        hint="try: kubectl get --raw /version; then check the address, VPN and --context",
-    )
-
-
-def _bundle_path(options: RunOptions, started: datetime, bundle_id: str) -> Path:
-    """Returns the file to write, after making sure of its folder. Raises OutputError."""
-    folder = options.dest_dir
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"cannot write to {folder}",
-            why=error.strerror or str(error),
-            hint="try: conductor-diag collect --dest-dir DIR, with a folder you may write to",
-        ) from error
-    case = f"-{options.case}" if options.case else ""
-    name = f"conductor-diag-{options.label}-{started:%Y%m%dT%H%M%SZ}-{bundle_id[-4:]}{case}.tar.zst"
-    return folder / name

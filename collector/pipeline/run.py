@@ -2,35 +2,45 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from collector.bundle.writer import BundleWriter, Sealed
 from collector.collectors import COLLECTORS, Collector
+from collector.core import quantity
 from collector.core.clock import Clock
-from collector.core.deadline import Deadline
+from collector.core.errors import UnreachableError
 from collector.core.log import Logger, LogSink
 from collector.delivery import Delivery
 from collector.findings import Report
-from collector.kube.config import Connection
+from collector.kube.config import Connection, CredentialsError
+from collector.pipeline.budget import Budget
 from collector.pipeline.deliver import send
 from collector.pipeline.gather import Gatherer
+from collector.pipeline.interrupt import Interrupt
 from collector.pipeline.judge import judge
 from collector.pipeline.options import RunOptions
 from collector.pipeline.pack import pack_account, pack_reports, seal
 from collector.pipeline.plan import Plan, make_plan
+from collector.pipeline.progress import Progress
 from collector.pipeline.retention import prune
+from collector.pipeline.ticket import temporary_files, write_ticket
 from collector.redaction import Redactor
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunResult:
-    """What a run left behind. ``delivery`` is None when nothing was to be delivered."""
+    """What a run left behind.
+
+    ``ticket`` is None when its text could not be written, ``delivery`` when nothing was to be delivered,
+    ``unreachable`` when the cluster could be read; otherwise the bundle holds what this machine can tell.
+    """
 
     report: Report
     bundle: Sealed
-    ticket: Path
+    ticket: Path | None
     delivery: Delivery | None
+    unreachable: UnreachableError | None = None
 
 
 def run(
@@ -43,14 +53,29 @@ def run(
     redactor: Redactor,
     bundle_id: str,
     collectors: tuple[Collector, ...] = COLLECTORS,
+    interrupt: Interrupt | None = None,
+    no_login: CredentialsError | None = None,
 ) -> RunResult:
     """Does the whole work once: plan, collect, redact, write, judge, report, seal, deliver.
 
+    Args:
+        options: the operator's wishes.
+        connection: the cluster.
+        clock: the time of the run.
+        log: takes progress and warnings.
+        sink: what ``log`` writes to; its lines go into the bundle.
+        redactor: what every byte passes.
+        bundle_id: the run's name.
+        collectors: what can be collected.
+        interrupt: the signals that the caller listens to.
+        no_login: why there are no credentials; the cluster is then not asked.
+
     Raises:
-        UnreachableError: the API server does not answer or does not know us; nothing is written.
         OutputError: the bundle cannot be written; no partial file is left.
         WithheldError: redaction could not be trusted; nothing is published.
+        AbortedError: a second signal, or one before anything was collected; no partial file is left.
     """
+    interrupt = interrupt or Interrupt()
     plan: Plan = make_plan(
         options,
         connection,
@@ -59,28 +84,33 @@ def run(
         redactor=redactor,
         bundle_id=bundle_id,
         collectors=collectors,
+        stop=interrupt.stop,
+        no_login=no_login,
     )
-    with BundleWriter(plan.path, mtime=plan.started) as writer:
+    with (
+        interrupt.keeping(plan.path, *temporary_files(plan.path)),
+        BundleWriter(plan.path, mtime=plan.started) as writer,
+    ):
         gatherer = Gatherer(
-            plan.context, redactor=plan.redactor, writer=writer, deadline=plan.collecting, log=log
+            plan.context,
+            redactor=plan.redactor,
+            writer=writer,
+            budget=Budget(quantity.size(options.spec.limits.bundle)),
+            deadline=plan.collecting,
+            log=log,
+            progress=Progress(sink, log),
         )
         gathered = gatherer.run(plan.collectors)
+        if options.offline:
+            gathered.gaps = [replace(gap, needs="") for gap in gathered.gaps]
         pack_account(plan, gathered, writer)
         report = judge(writer.reader(), plan.run_info(gathered, writer), plan.policy)
         pack_reports(plan, report, writer, sink)
         sealed = seal(plan, report, writer)
-    ticket = plan.write_ticket(report, sealed)
-    if options.keep_last:
-        prune(options.dest_dir, options.label, options.keep_last)
-    delivery = send(
-        report, sealed, options.errbit, clock=clock, deadline=_delivery_time(plan, clock), log=log
+        ticket = write_ticket(report, sealed, log)
+        if options.keep_last and not plan.unreachable:
+            prune(options.dest_dir, options.label, options.keep_last)
+        delivery = send(plan, report, sealed, log)
+    return RunResult(
+        report=report, bundle=sealed, ticket=ticket, delivery=delivery, unreachable=plan.unreachable
     )
-    return RunResult(report=report, bundle=sealed, ticket=ticket, delivery=delivery)
-
-
-_DELIVERY_SECONDS = 60.0
-
-
-def _delivery_time(plan: Plan, clock: Clock) -> Deadline:
-    """Delivery gets what the run has left, but never less than a minute: the bundle is already safe."""
-    return Deadline(clock, max(plan.deadline.left(), _DELIVERY_SECONDS))

@@ -182,7 +182,7 @@ def _backup(card: BackupCard, run: RunInfo) -> Iterator[Labelled]:
     yield Labelled(term="State", value=state.word, look=state.outcome)
     good = utc(card.last_good)
     yield Labelled(term="Last good", value=moment(good) if good else "none known")
-    age = human_age((run.finished - good).total_seconds()) if good else "not known"
+    age = human_age((run.by_cluster_clock(run.finished) - good).total_seconds()) if good else "not known"
     yield Labelled(term="Age / objective", value=f"{age} / {window(card.objective_seconds)}")
     attempt = (
         f"{moment(card.last_attempt)}, {display(card.last_attempt_result, 60)}"

@@ -163,7 +163,7 @@ def _backup(card: BackupCard | None, report: Report, detail: _Detail) -> Iterato
     state = load_words().backup_state(card.state).word
     last, good = utc(card.last_good), "no good backup known"
     if last:
-        age = human_age((report.run.finished - last).total_seconds())
+        age = human_age((report.run.by_cluster_clock(report.run.finished) - last).total_seconds())
         good = f"last good {moment(last)} ({age} before the run)"
     yield from bullet(f"{state}: {good}; objective {window(card.objective_seconds)}")
     if card.last_attempt:

@@ -1,6 +1,18 @@
 """What to collect and how much of it: the operator's wishes, as data."""
 
+from collector.spec.catalog import Catalog, CatalogRow, load_catalog
 from collector.spec.load import load_spec
-from collector.spec.model import Backups, Limits, Logs, Redaction, Spec
+from collector.spec.model import Backups, Limits, Logs, Redaction, Resources, Spec
 
-__all__ = ["Backups", "Limits", "Logs", "Redaction", "Spec", "load_spec"]
+__all__ = [
+    "Backups",
+    "Catalog",
+    "CatalogRow",
+    "Limits",
+    "Logs",
+    "Redaction",
+    "Resources",
+    "Spec",
+    "load_catalog",
+    "load_spec",
+]

@@ -2,42 +2,69 @@
 
 from __future__ import annotations
 
+import re
+from typing import Literal
+
 import msgspec
 
 from collector.core import quantity
+
+_SMALLEST_BUNDLE = 1024 * 1024
+_SMALLEST_LOG = 64 * 1024
+_NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
 class Logs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     """Container logs.
 
     ``window`` is D2iQ's own documented default of 48 hours. ``tail_lines`` keeps the newest lines where a
-    container is chatty; ``bytes_per_container`` is the raw size after which a log is cut and marked.
+    container is chatty; ``bytes_per_container`` is how much of a log's end is kept when it is longer.
+    ``selector`` narrows the logs to pods with these labels, in kubectl's words.
     """
 
     window: str = "48h"
     tail_lines: int = 100_000
     bytes_per_container: str = "25Mi"
     streams: int = 8
+    selector: str = ""
 
     def __post_init__(self) -> None:
         quantity.seconds(self.window)
-        quantity.size(self.bytes_per_container)
+        if quantity.size(self.bytes_per_container) < _SMALLEST_LOG:
+            raise ValueError("bytesPerContainer must be at least 64Ki")
         if not 1 <= self.streams <= 32:  # noqa: PLR2004 - beyond it the API server suffers and nothing is won
             raise ValueError("streams must be between 1 and 32")
         if self.tail_lines < 1:
             raise ValueError("tailLines must be at least 1")
 
 
+class Resources(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    """Kinds to read or to leave out, as patterns over ``pods`` or ``backups.velero.io``; exclude wins."""
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+
 class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    """Time for the whole run; ``reserve`` is kept back for judging and packing."""
+    """What a run may cost.
+
+    ``run`` is the time for all of it, of which ``reserve`` is kept back for judging and packing. ``bundle``
+    is the size of the finished file, as near as compression can be foreseen.
+    """
 
     run: str = "5m"
     reserve: str = "30s"
+    bundle: str = "200Mi"
+    requests_per_second: int = 50
     parallel_requests: int = 8
 
     def __post_init__(self) -> None:
         if quantity.seconds(self.reserve) >= quantity.seconds(self.run):
             raise ValueError("limits.reserve leaves no time to collect; lower it below limits.run")
+        if quantity.size(self.bundle) < _SMALLEST_BUNDLE:
+            raise ValueError("limits.bundle must be at least 1Mi")
+        if not 1 <= self.requests_per_second <= 1000:  # noqa: PLR2004 - beyond it there is no limit to speak of
+            raise ValueError("requestsPerSecond must be between 1 and 1000")
         if not 1 <= self.parallel_requests <= 32:  # noqa: PLR2004 - see Logs.streams
             raise ValueError("parallelRequests must be between 1 and 32")
 
@@ -64,14 +91,24 @@ class Redaction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    """The whole spec. ``namespaces`` narrows what is read; empty means all that the rights allow."""
+    """The whole spec.
+
+    ``namespaces`` narrows what is read; empty means all that the rights allow, without
+    ``exclude_namespaces``. ``profile`` sets how much: ``minimal`` is what a diagnosis needs first,
+    ``standard`` every kind of object and the logs of Conductor and of pods in trouble, ``full`` all logs.
+    ``secrets``: ``metadata`` reads names and labels of Secrets, never their values.
+    """
 
     api_version: str = "conductor-diag/v1"
     kind: str = "Spec"
+    profile: Literal["minimal", "standard", "full"] = "standard"
     namespaces: tuple[str, ...] = ()
+    exclude_namespaces: tuple[str, ...] = ()
     conductor_namespaces: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
+    resources: Resources = msgspec.field(default_factory=Resources)
+    secrets: Literal["never", "metadata"] = "never"
     logs: Logs = msgspec.field(default_factory=Logs)
     limits: Limits = msgspec.field(default_factory=Limits)
     backups: Backups = msgspec.field(default_factory=Backups)
@@ -80,3 +117,6 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def __post_init__(self) -> None:
         if (self.api_version, self.kind) != ("conductor-diag/v1", "Spec"):
             raise ValueError("expected apiVersion: conductor-diag/v1 and kind: Spec")
+        for name in (*self.namespaces, *self.exclude_namespaces, *self.conductor_namespaces):
+            if not _NAMESPACE.fullmatch(name):
+                raise ValueError(f"{name!r} is no name of a namespace (small letters, digits, dashes)")

@@ -9,7 +9,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -145,7 +144,8 @@ def test_undeliverable_notices_cost_the_status_but_not_the_bundle(
         (["collect", "--only", "everything", "{cluster}"], 2, "no collector 'everything'"),
         (["collect", "--dest-dir", "/proc/nowhere", "{cluster}"], 2, "cannot write to /proc/nowhere"),
         (["collect", "--errbit-url", "https://errbit.example.com"], 2, "no Errbit API key"),
-        (["collect", "--server", "http://127.0.0.1:9", "--kubeconfig", "/nowhere"], 5, "does not answer"),
+        (["collect", "--from-dir", "/nowhere"], 2, "cannot read /nowhere"),
+        (["collect", "--from-dir", "/tmp", "--context", "x"], 2, "a cluster is named too"),
         (["bundle", "ls", "/nowhere.tar.zst"], 2, "/nowhere.tar.zst"),
         (["analyze", "/nowhere.tar.zst"], 2, "/nowhere.tar.zst"),
         (["upload"], 2, "no endpoint"),
@@ -187,8 +187,22 @@ def test_refused_credentials(
     api[0].on("*", faulty.refused(messages.unauthorized()))
     out = tmp_path / "out"
     assert main(["collect", "--kubeconfig", kubeconfig, "--dest-dir", str(out)]) == ExitStatus.UNREACHABLE
-    assert "does not accept the credentials" in capsys.readouterr().err
-    assert list(out.iterdir()) == []
+    told, err = capsys.readouterr()
+    assert "does not accept the credentials" in err
+    assert re.search(r"\n  try: ", err)
+    assert Path(told.strip()).is_file()
+    assert "token-of-the-operator" not in told + err
+
+
+def test_a_cluster_that_is_not_there_still_gives_a_bundle(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nowhere = ["--server", "http://127.0.0.1:9", "--kubeconfig", "/nowhere"]
+    assert main(["collect", *nowhere, "--dest-dir", str(tmp_path), "--quiet"]) == ExitStatus.UNREACHABLE
+    told, err = capsys.readouterr()
+    assert "does not answer" in err
+    assert "Connection refused" in err
+    assert main(["bundle", "verify", told.strip()]) == ExitStatus.OK
 
 
 @pytest.mark.parametrize("verb", [verb.name for verb in VERBS])
@@ -257,30 +271,6 @@ def test_old_bundles_go_when_only_the_newest_are_kept(kubeconfig: str, tmp_path:
     assert "conductor-diag-conductor-20261102T031700Z-00a2.tar.zst" not in names
     assert len(list(tmp_path.glob("*.summary.md"))) == 3
     assert (tmp_path / "conductor-diag-other-20261101T031700Z-00a1.tar.zst").exists()
-
-
-@pytest.mark.parametrize(
-    ("sent", "status"),
-    [(signal.SIGINT, ExitStatus.INTERRUPTED), (signal.SIGTERM, ExitStatus.TERMINATED)],
-)
-def test_an_interrupted_run_leaves_nothing(
-    api: tuple[FaultyApi, str], kubeconfig: str, tmp_path: Path, sent: signal.Signals, status: ExitStatus
-) -> None:
-    api[0].on("/api/v1/events*", faulty.silent())
-    out = tmp_path / "out"
-    command = [sys.executable, "-m", "collector", "collect", "--kubeconfig", kubeconfig]
-    with subprocess.Popen(
-        [*command, "--dest-dir", str(out)], env=ENVIRONMENT, stderr=subprocess.PIPE, text=True
-    ) as process:
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline and not list(out.glob("*.partial")):
-            time.sleep(0.05)
-        assert list(out.glob("*.partial"))
-        process.send_signal(sent)
-        _, err = process.communicate(timeout=20)
-    assert process.returncode == status
-    assert "no bundle was written" in err
-    assert list(out.iterdir()) == []
 
 
 def test_a_crash_names_the_place_but_no_values(

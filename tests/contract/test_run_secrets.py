@@ -253,6 +253,7 @@ def forms(value: str) -> list[bytes]:
 
 def everything(result: RunResult) -> bytes:
     folder = result.bundle.path.parent
+    assert result.ticket is not None
     return whole(result.bundle.path) + result.ticket.read_bytes() + (folder / "notices.json").read_bytes()
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from collector.bundle.reader import BundleReader
 from collector.collectors import COLLECTORS, Collector, Context
-from collector.core.errors import UnreachableError
 from collector.demo.apiserver import Rule
 from collector.records import Document, Record
 from collector.spec import Limits, load_spec
@@ -161,12 +161,42 @@ def test_the_runs_deadline_ends_a_cluster_that_answers_nothing_more(tmp_path: Pa
     assert (result.report.run.finished - result.report.run.started).total_seconds() < 4
 
 
-@pytest.mark.parametrize("pattern", ["/version*", "/api", "/apis"])
+@pytest.mark.parametrize("pattern", ["/api", "/apis"])
 @pytest.mark.parametrize(
-    "fault", [faulty.silent(), faulty.reset(), faulty.wrong_type(), faulty.server_error()]
+    "fault", [faulty.silent(), faulty.reset(), faulty.wrong_type(), faulty.server_error(), faulty.forbidden()]
 )
-def test_a_server_that_is_not_there_leaves_nothing_behind(tmp_path: Path, pattern: str, fault: Fault) -> None:
-    with pytest.raises(UnreachableError) as caught:
-        collect(recording(), tmp_path, faults=lambda api: api.on(pattern, fault), request_timeout=0.2)
-    assert caught.value.hint
-    assert list(tmp_path.iterdir()) == []
+def test_a_server_that_does_not_say_what_it_offers_is_asked_for_what_all_have(
+    tmp_path: Path, pattern: str, fault: Fault
+) -> None:
+    result = collect(recording(), tmp_path, faults=lambda api: api.on(pattern, fault), request_timeout=0.3)
+    assert result.unreachable is None
+    assert problems(result.bundle.path) == ()
+    assert any(gap.subject == "API discovery" for gap in result.report.run.gaps)
+    assert any(key.startswith("CND-APP-001") for key in verdicts(result))
+
+
+@pytest.mark.parametrize("fault", [faulty.silent(), faulty.server_error(), faulty.forbidden()])
+def test_a_server_that_states_no_version_is_read_all_the_same(tmp_path: Path, fault: Fault) -> None:
+    result = collect(
+        recording(), tmp_path, faults=lambda api: api.on("/version*", fault), request_timeout=0.3
+    )
+    assert result.unreachable is None
+    assert ("get /version", "failed") in {(g.subject, str(g.status)) for g in result.report.run.gaps}
+    assert any(key.startswith("CND-APP-001") for key in verdicts(result))
+
+
+def test_a_group_whose_document_cannot_be_had_is_asked_for_what_all_servers_have_in_it(
+    tmp_path: Path,
+) -> None:
+    result = collect(recording(), tmp_path, faults=lambda api: api.on("/apis/apps/v1", faulty.server_error()))
+    names = {e["path"] for e in entry(result.bundle.path, "manifest.json")["entries"]}
+    assert "cluster-resources/deployments/conductor.json" in names
+
+
+def test_an_unwell_server_says_so_at_once(tmp_path: Path) -> None:
+    sick = faulty.server_error("[+]ping ok\n[-]etcd failed: reason withheld\nreadyz check failed")
+    result = collect(recording(), tmp_path, faults=lambda api: api.on("/readyz*", sick))
+    with BundleReader(result.bundle.path) as reader:
+        log = reader.read("run/agent.log").decode()
+    assert "not well" in log
+    assert '"reason":"etcd"' in log.replace(" ", "")

@@ -14,14 +14,18 @@ from collector.demo.recording import Recording
 from collector.kube.api import Api
 from collector.kube.config import Connection
 from collector.kube.requestlog import RequestLog
+from collector.kube.wire import bounded
 from tests.lib.faulty import FaultyApi
 
 
 class PatientClock(SystemClock):
-    """Counts what it was asked to sleep instead of sleeping."""
+    """Notes what it was asked to sleep and passes the time at once."""
 
     def __init__(self) -> None:
         self.slept: list[float] = []
+
+    def monotonic(self) -> float:
+        return super().monotonic() + sum(self.slept)
 
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
@@ -35,7 +39,7 @@ def connection(url: str, *, request_timeout: float = 5.0) -> Connection:
         namespace="conductor",
         tls_verified=True,
         request_timeout=request_timeout,
-        pool=urllib3.PoolManager(),
+        pool=bounded(urllib3.PoolManager(maxsize=32)),
         headers=dict,
     )
 

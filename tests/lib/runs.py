@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ from collector.core.log import LogSink, make_logger
 from collector.delivery import ErrbitSettings
 from collector.demo.apiserver import RecordedApi, Rule, serve
 from collector.demo.recording import Recording
-from collector.kube.config import ConnectionOptions
+from collector.kube.config import Connection, ConnectionOptions, CredentialsError
 from collector.pipeline import RunOptions, RunResult, run
+from collector.pipeline.interrupt import Interrupt
 from collector.redaction import Redactor, load_rules
 from collector.spec import Spec, load_spec
 from tests.lib.clusters import connection
@@ -27,10 +29,17 @@ Faults = Callable[[FaultyApi], object]
 
 
 class HastyClock(OffsetClock):
-    """Runs at the time of the recording; waiting between retries takes no time."""
+    """Runs at the time of the recording; waiting between retries passes at once."""
+
+    def __init__(self, start: datetime) -> None:
+        super().__init__(start)
+        self._skipped = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self._skipped
 
     def sleep(self, seconds: float) -> None:
-        super().sleep(min(seconds, 0.01))
+        self._skipped += seconds
 
 
 def collect(
@@ -45,10 +54,18 @@ def collect(
     request_timeout: float = 3.0,
     headers: dict[str, str] | None = None,
     requests: list[str] | None = None,
+    interrupt: Interrupt | None = None,
+    no_login: CredentialsError | None = None,
+    change: Callable[[Connection], Connection] = lambda link: link,
+    offset: float = 0.0,
 ) -> RunResult:
-    """Runs the pipeline once. ``requests`` receives the request lines that the server saw."""
-    clock: Clock = HastyClock(recording.recorded_at)
-    faulty = FaultyApi(RecordedApi(recording, clock, deny=deny))
+    """Runs the pipeline once.
+
+    ``requests`` receives the request lines that the server saw; ``change`` makes another connection of the
+    one to it; ``offset`` is by how many seconds our clock is ahead of the server's.
+    """
+    clock: Clock = HastyClock(recording.recorded_at + timedelta(seconds=offset))
+    faulty = FaultyApi(RecordedApi(recording, OffsetClock(recording.recorded_at), deny=deny))
     faults(faulty)
     bundle_id = new_bundle_id(clock.now())
     redactor = Redactor(load_rules())
@@ -59,8 +76,7 @@ def collect(
     )
     with serve(faulty) as url:
         link = connection(url, request_timeout=request_timeout)
-        if headers:
-            link = replace(link, headers=lambda: headers)
+        link = change(replace(link, headers=lambda: headers) if headers else link)
         try:
             return run(
                 options,
@@ -71,6 +87,8 @@ def collect(
                 redactor=redactor,
                 bundle_id=bundle_id,
                 collectors=collectors,
+                interrupt=interrupt,
+                no_login=no_login,
             )
         finally:
             link.pool.clear()

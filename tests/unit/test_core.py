@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.core import errors, ids, quantity
-from collector.core.clock import OffsetClock, parse_rfc3339, rfc3339
+from collector.core.clock import OffsetClock, as_shown, parse_rfc3339, rfc3339
 from collector.core.deadline import Deadline, DeadlineExceededError
 from collector.core.errors import DiagError, ExitStatus, SpecError
 from collector.core.text import block, display, human_age, human_bytes
@@ -48,6 +48,18 @@ def test_children_of_a_deadline_never_outlive_it() -> None:
 
 def test_the_offset_clock_starts_where_it_is_told() -> None:
     assert abs((OffsetClock(NOON).now() - NOON).total_seconds()) < 5
+
+
+@pytest.mark.parametrize(
+    ("skew", "minutes"), [(None, 0), (0.0, 0), (29.0, 0), (-29.0, 0), (60.0, 1), (-3600.0, -60)]
+)
+def test_only_a_difference_worth_a_word_corrects_a_moment(skew: float | None, minutes: int) -> None:
+    assert as_shown(NOON, skew) == NOON + timedelta(minutes=minutes)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_time_beyond_the_calendar_is_none(text: str) -> None:
+    assert parse_rfc3339(text) is None
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", None, 5, "2026-13-45T00:00:00Z", "20" * 500])
@@ -125,7 +137,7 @@ class Outer(msgspec.Struct, forbid_unknown_fields=True):
         ("logs: {}\nlogs: {}", "twice"),
         ("logs: " + "[" * 60 + "]" * 60, "deep"),
         ("logs: !!python/object/apply:os.system [id]", "tag"),
-        ("logs: \x00", "special characters"),
+        ("logs: \x00", "characters"),
         ("logs: {window: 5}", "Expected `str`"),
         ("a" * 2_000_000, "limit"),
     ],

@@ -1,4 +1,4 @@
-"""The shipped RBAC grants what the collectors declare, and nothing beyond reading."""
+"""The shipped RBAC is what the generator gives: what the collectors declare, and nothing beyond reading."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ import yaml
 
 from collector.collectors import COLLECTORS
 from collector.core.resources import config_path
+from collector.records.rights import Right
+from collector.spec import load_catalog
+from scripts import rbacfile
+from tests.lib.granted import shipped
 
 FOLDER = config_path("kubernetes")
 NEVER = {"secrets", "nodes/proxy", "pods/exec", "pods/portforward", "serviceaccounts/token", "*"}
@@ -20,33 +24,43 @@ def documents(path: Path) -> Iterator[dict[str, Any]]:
     return (document for document in yaml.safe_load_all(path.read_text()) if document)
 
 
-def rules() -> list[dict[str, Any]]:
-    found = [d for d in documents(FOLDER / "rbac.yaml") if d["kind"] == "ClusterRole"]
-    return [rule for role in found for rule in role["rules"]]
+def test_the_file_is_what_the_generator_gives() -> None:
+    assert rbacfile.FILE.read_text(encoding="utf-8") == rbacfile.text(), "run scripts/rbac"
 
 
-def granted(verb: str, group: str, resource: str) -> bool:
-    if resource.startswith("/"):
-        return any(resource in rule.get("nonResourceURLs", ()) and verb in rule["verbs"] for rule in rules())
-    return any(
-        verb in rule["verbs"] and group in rule["apiGroups"] and resource in rule["resources"]
-        for rule in rules()
-        if "resources" in rule
-    )
-
-
-def test_every_declared_need_is_granted() -> None:
-    needs = [need for collector in COLLECTORS for need in collector.needs]
-    missing = [need for need in needs if not granted(need.verb, need.group, need.resource)]
-    assert len(needs) > 30
-    assert missing == []
+def test_every_declared_need_is_granted_and_nothing_else() -> None:
+    catalog = load_catalog()
+    needs = {need for collector in COLLECTORS for need in collector.needs_by(catalog)}
+    rights = {Right(verb=need.verb, group=need.group, resource=need.resource) for need in needs}
+    rules = shipped().rules
+    given = {
+        Right(verb=verb, group=group, resource=resource)
+        for rule in rules
+        for verb in rule["verbs"]
+        for group in rule.get("apiGroups", [""])
+        for resource in (rule.get("resources") or rule["nonResourceURLs"])
+    }
+    assert given == rights
+    assert len(given) > 90
 
 
 def test_nothing_but_reading_is_granted() -> None:
-    for rule in rules():
+    for rule in shipped().rules:
         assert set(rule["verbs"]) <= {"get", "list"}
         assert not set(rule.get("resources", ())) & NEVER
         assert "*" not in rule.get("apiGroups", ())
+        assert not any(url in {"*", "/*"} for url in rule.get("nonResourceURLs", ()))
+
+
+def test_the_role_is_bound_to_the_account_that_the_cronjobs_use() -> None:
+    found = {document["kind"]: document for document in documents(rbacfile.FILE)}
+    account = found["ServiceAccount"]["metadata"]
+    (subject,) = found["ClusterRoleBinding"]["subjects"]
+    assert found["ClusterRoleBinding"]["roleRef"]["name"] == found["ClusterRole"]["metadata"]["name"]
+    assert (subject["name"], subject["namespace"]) == (account["name"], account["namespace"])
+    (job,) = documents(FOLDER / "cronjob-batch-v1.yaml")
+    assert job["metadata"]["namespace"] == account["namespace"]
+    assert job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["serviceAccountName"] == account["name"]
 
 
 @pytest.mark.parametrize("version", ["v1", "v1beta1"])

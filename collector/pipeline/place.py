@@ -1,0 +1,40 @@
+"""Where the bundle goes: its folder made sure of and cleared of what dead runs left, and its name."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from collector.bundle.leftover import remove_leftovers
+from collector.bundle.writer import SUFFIX
+from collector.core.clock import Clock
+from collector.core.errors import OutputError
+from collector.core.log import Logger
+from collector.core.text import counted
+from collector.pipeline.options import RunOptions
+
+
+def bundle_path(options: RunOptions, started: datetime, bundle_id: str) -> Path:
+    """Returns the file to write."""
+    case = f"-{options.case}" if options.case else ""
+    name = f"conductor-diag-{options.label}-{started:%Y%m%dT%H%M%SZ}-{bundle_id[-4:]}{case}{SUFFIX}"
+    return options.dest_dir / name
+
+
+def prepare_folder(folder: Path, clock: Clock, log: Logger) -> None:
+    """Makes the folder and removes unfinished files of runs that were killed. Raises OutputError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write to {folder}",
+            why=error.strerror or str(error),
+            hint="try: conductor-diag collect --dest-dir DIR, with a folder you may write to",
+        ) from error
+    removed = remove_leftovers(folder, clock.now())
+    if removed:
+        log.info(
+            "removed leftovers",
+            say=f"removed {counted(removed, 'unfinished file')} of a run that was killed",
+            count=removed,
+        )

@@ -1,0 +1,24 @@
+"""Every request that any test makes our client send has to be covered by the RBAC that we ship or write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.lib.granted import Watcher
+
+
+@pytest.fixture(scope="session")
+def watcher() -> Iterator[Watcher]:
+    """Sees all requests to recorded servers, those of fixtures included."""
+    found = Watcher()
+    with pytest.MonkeyPatch.context() as patch:
+        found.install(patch)
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def _every_request_is_granted(watcher: Watcher) -> Iterator[None]:
+    yield
+    assert watcher.problems() == []

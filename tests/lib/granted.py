@@ -1,0 +1,155 @@
+"""Holds every request that our own client sent to a recorded server against the RBAC that is shipped.
+
+What the shipped ClusterRole does not name, such as the custom resources of one cluster, has to stand in the
+Roles that ``preflight`` writes for that server.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import pytest
+import yaml
+
+from collector.core.clock import OffsetClock, SystemClock
+from collector.core.log import LogSink, make_logger
+from collector.core.resources import config_path
+from collector.demo.apiserver import RecordedApi, Rule, serve
+from collector.demo.loopback import Wire
+from collector.demo.messages import Request
+from collector.demo.recording import Recording
+from collector.kube.guard import METADATA_ONLY
+from collector.pipeline.preflight import preflight
+from collector.records.rights import Right
+from collector.report.rights import rights_yaml
+from collector.spec import load_spec
+from tests.lib.clusters import connection
+from tests.lib.faulty import FaultyApi
+
+AGENT = "conductor-diag/"
+# Every authenticated user may ask about itself: the role system:basic-user, which servers bring along.
+_REVIEW = re.compile(r"/apis/authorization\.k8s\.io/v1(beta1)?/selfsubject(access|rules)reviews")
+_RESOURCE = re.compile(
+    r"/(?:api/v1|apis/(?P<group>[^/]+)/[^/]+)(?:/namespaces/(?P<inside>[^/]+)(?=/))?"
+    r"/(?P<plural>[^/]+)(?:/(?P<name>[^/]+)(?:/(?P<part>[^/]+))?)?"
+)
+
+
+def _quiet() -> Any:
+    return make_logger(LogSink(None), clock=SystemClock(), run_id="granted", json_lines=True)
+
+
+class Rules:
+    """The rules of all Roles and ClusterRoles in some YAML."""
+
+    def __init__(self, text: str) -> None:
+        documents = [document for document in yaml.safe_load_all(text) if document]
+        roles = [document for document in documents if document["kind"] in ("Role", "ClusterRole")]
+        self.rules: list[dict[str, Any]] = [rule for role in roles for rule in role["rules"]]
+
+    def grant(self, right: Right) -> bool:
+        """True if a rule gives the right, as the RBAC authorizer would read it (without wildcards)."""
+        if right.is_path:
+            return any(
+                right.verb in rule["verbs"]
+                and any(_covers(url, right.resource) for url in rule["nonResourceURLs"])
+                for rule in self.rules
+                if "nonResourceURLs" in rule
+            )
+        return any(
+            right.verb in rule["verbs"]
+            and right.group in rule["apiGroups"]
+            and right.resource in rule["resources"]
+            for rule in self.rules
+            if "resources" in rule
+        )
+
+
+def _covers(url: str, path: str) -> bool:
+    return path.startswith(url[:-1]) if url.endswith("*") else path == url
+
+
+def shipped() -> Rules:
+    """Returns the shipped rules."""
+    return Rules(config_path("kubernetes", "rbac.yaml").read_text(encoding="utf-8"))
+
+
+def written_by_preflight(known: Recording) -> Rules:
+    """Returns the rules that preflight writes for a user without any rights on this server."""
+    spec = load_spec()
+    limits = msgspec.structs.replace(spec.limits, requests_per_second=1000)
+    spec = msgspec.structs.replace(spec, profile="full", secrets="metadata", limits=limits)
+    with serve(RecordedApi(known, OffsetClock(known.recorded_at), deny=[Rule()])) as url:
+        link = connection(url)
+        try:
+            found = preflight(link, spec, clock=SystemClock(), log=_quiet())
+        finally:
+            link.pool.clear()
+    return Rules(rights_yaml(found.rights))
+
+
+def right_of(path: str) -> Right:
+    """Returns the right that a GET of this path takes."""
+    found = _RESOURCE.fullmatch(path)
+    if not found:
+        return Right(verb="get", resource=path)
+    part = f"/{found['part']}" if found["part"] else ""
+    return Right(
+        verb="get" if found["name"] else "list",
+        group=found["group"] or "",
+        resource=f"{found['plural']}{part}",
+    )
+
+
+@dataclass
+class Watcher:
+    """Sees what recorded servers are asked by our client; asked by anything else, it looks away."""
+
+    seen: list[tuple[Request, Recording]] = field(default_factory=list)
+    checked: int = 0
+    _shipped: Rules = field(default_factory=shipped)
+    _written: dict[int, tuple[Recording, Rules]] = field(default_factory=dict)
+    _looking: bool = True
+
+    def install(self, patch: pytest.MonkeyPatch) -> None:
+        """Makes every recorded server, faulty ones too, show its requests to this watcher."""
+        watcher = self
+
+        def watched(original: Any, known: Any) -> Any:
+            def handle(server: Any, request: Request, wire: Wire) -> None:
+                if request.headers.get("user-agent", "").startswith(AGENT) and watcher._looking:
+                    watcher.seen.append((request, known(server)))
+                original(server, request, wire)
+
+            return handle
+
+        patch.setattr(RecordedApi, "handle", watched(RecordedApi.handle, lambda api: api.recording))
+        patch.setattr(FaultyApi, "handle", watched(FaultyApi.handle, lambda faulty: faulty.api.recording))
+
+    def problems(self) -> list[str]:
+        """Returns what was asked since the last time and is not granted."""
+        asked, self.seen = self.seen, []
+        self.checked += len(asked)
+        return sorted({problem for request, known in asked for problem in self._problems(request, known)})
+
+    def _problems(self, request: Request, known: Recording) -> Iterable[str]:
+        if request.method == "POST" and _REVIEW.fullmatch(request.path):
+            return
+        right = right_of(request.path)
+        if request.method != "GET":
+            yield f"{request.method} {request.target} is no read"
+        elif right.resource == "secrets" and request.headers.get("accept") != METADATA_ONLY:
+            yield f"{request.target} asks for the values of Secrets"
+        elif not (self._shipped.grant(right) or self._of_server(known).grant(right)):
+            yield f"{request.target} needs {right.verb} on {right.name}, which nothing grants"
+
+    def _of_server(self, known: Recording) -> Rules:
+        if id(known) not in self._written:
+            self._looking = False
+            self._written[id(known)] = known, written_by_preflight(known)
+            self._looking = True
+        return self._written[id(known)][1]
