@@ -42,7 +42,8 @@ def read_resource(
     except ApiError as error:
         yield gap_of(error, f"list {resource.full_name}")
         return
-    context.digest.listed.setdefault(resource.full_name, 0)
+    if first is None:
+        context.digest.listed.setdefault(resource.full_name, 0)
     everything = itertools.chain([first], items) if first is not None else ()
     yield from _entries(context, resource, everything, read)
 
@@ -93,7 +94,8 @@ def _read(
         except ApiError as error:
             yield gap_of(error, f"list {resource.full_name}", namespace=namespace or "")
             continue
-        context.digest.listed.setdefault(resource.full_name, 0)
+        if first is None:
+            context.digest.listed.setdefault(resource.full_name, 0)
         rest = itertools.chain([first], items) if first is not None else ()
         yield _entry(context, resource, namespace, rest, read)
 
@@ -110,7 +112,9 @@ def _entries(
     try:
         for namespace, members in itertools.groupby(items, key=_namespace):
             if namespace in context.spec.exclude_namespaces:
-                continue  # not every aggregated API knows the field that leaves them out
+                # Not every aggregated API knows the field that leaves them out.
+                context.digest.listed.setdefault(resource.full_name, 0)
+                continue
             if namespace in seen:
                 late += sum(1 for _ in members)
                 continue
@@ -143,7 +147,9 @@ def _entry(
             for index, item in enumerate(items):
                 pointer = f"/{index}" if bare else f"/items/{index}"
                 context.digest.add(item, kind=resource.kind, path=path, pointer=pointer)
-                context.digest.listed[resource.full_name] += 1
+                # What the bundle had no room for is not counted, and so not called read.
+                listed = context.digest.listed
+                listed[resource.full_name] = listed.get(resource.full_name, 0) + 1
                 yield item
         except ApiError as error:
             raise ContentError(

@@ -36,7 +36,7 @@ _MEANINGS = {
     ExitStatus.INTERNAL: "internal error, no usable bundle",
     ExitStatus.USAGE: "wrong usage, configuration, spec or policy",
     ExitStatus.FINDINGS: "findings at or above --fail-on (only when asked)",
-    ExitStatus.INCOMPLETE: "something not collected (only with --require-complete); preflight: rights missing",
+    ExitStatus.INCOMPLETE: "not all collected (only with --require-complete); preflight: rights missing",
     ExitStatus.UNREACHABLE: "cluster unreachable or login not accepted; bundle of what can be told from here",
     ExitStatus.WITHHELD: "redaction could not be trusted, bundle withheld",
     ExitStatus.UNDELIVERED: "bundle fine, delivery failed; its path is printed",

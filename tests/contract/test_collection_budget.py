@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from collector.bundle import layout
-from collector.demo.recording import Json, LogKey, Recording
+from collector.demo.recording import Answer, Json, LogKey, Recording
 from collector.pipeline import RunResult
 from collector.records import Status
 from tests.lib.collected import asked_logs, content, entries, logs, resources, sound, spec
@@ -26,6 +26,7 @@ MIB = 1024 * 1024
 # was not counted.
 TOLERANCE = MIB // 2
 BAD, CALM = 20, 100
+ONLY = ("cluster", "workloads", "resources")
 
 
 @functools.cache
@@ -118,6 +119,35 @@ def test_with_room_for_everything_nothing_is_cut(tmp_path: Path) -> None:
     result = run(tmp_path, "200Mi", chatty(200_000))
     assert len(of_crowd(result, "")) == 2 * BAD + CALM
     assert {found["status"] for found in entries(result.bundle.path).values()} == {"ok"}
+
+
+def test_lists_that_found_no_room_are_missing_and_not_called_read(tmp_path: Path) -> None:
+    path = "/api/v1/events"
+    document = dict(recording().answers[path].json)
+    model = document["items"][-1]
+    document["items"] = [
+        {
+            **model,
+            "metadata": {**model["metadata"], "name": f"e{number:05}"},
+            "message": os.urandom(500).hex(),
+        }
+        for number in range(4000)
+    ]
+    known = recording().with_answers({path: Answer.of(document)})
+    result = collect(known, tmp_path, spec=spec(only=ONLY, limits={"bundle": "1Mi"}))
+    sound(result, tmp_path)
+    rows = resources(result.bundle.path)
+    assert rows["events"]["objects"] == 4000  # vital, whatever it takes
+    left_out = {gap.subject for gap in result.report.run.gaps if gap.status is Status.TRUNCATED}
+    missing = [row for row in rows.values() if row["state"] == "missing"]
+    assert len(missing) > 10
+    for row in missing:
+        plural, _, group = row["resource"].partition(".")
+        assert [
+            path
+            for path in left_out
+            if path.startswith(f"cluster-resources/{layout.resource_dir(group, plural)}")
+        ]
 
 
 def every_container(pod: Json) -> Iterator[tuple[str, Json]]:
