@@ -139,6 +139,8 @@ def _show_verdict(arguments: argparse.Namespace, result: RunResult) -> None:
         )
         if result.delivery is not None:
             print(f"Errbit  {result.delivery.state}: {result.delivery.reason}", file=sys.stderr)
+            if result.delivery.hint:
+                print(f"        {result.delivery.hint}", file=sys.stderr)
 
 
 def _is_live(arguments: argparse.Namespace) -> bool:
@@ -160,7 +162,7 @@ def _status(arguments: argparse.Namespace, result: RunResult, interrupt: Interru
     if result.unreachable is not None:
         return ExitStatus.UNREACHABLE
     if result.delivery is not None and not result.delivery.complete:
-        return ExitStatus.UNDELIVERED
+        return ExitStatus.REFUSED if result.delivery.cause.persists else ExitStatus.UNDELIVERED
     outcomes = {judged.finding.outcome for judged in result.report.findings}
     if arguments.fail_on:
         reached = _WORST_FIRST[: _WORST_FIRST.index(Outcome(arguments.fail_on)) + 1]

@@ -8,7 +8,7 @@ import sys
 from collector.cli.collect import add_errbit_flags
 from collector.cli.parser import Parser
 from collector.core.clock import SystemClock
-from collector.core.errors import ExitStatus, UndeliveredError, UsageError
+from collector.core.errors import ExitStatus, RefusedDeliveryError, UndeliveredError, UsageError
 
 _SECONDS = 300.0
 
@@ -38,6 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     clock = SystemClock()
     delivery = resend_spool(settings, clock=clock, deadline=Deadline(clock, _SECONDS))
     if not delivery.complete:
-        raise UndeliveredError(f"delivery: {delivery.state}", why=delivery.reason, hint=delivery.hint)
+        kind = RefusedDeliveryError if delivery.cause.persists else UndeliveredError
+        raise kind(f"delivery: {delivery.state}", why=delivery.reason, hint=delivery.hint)
     print(delivery.reason, file=sys.stderr)
     return ExitStatus.OK

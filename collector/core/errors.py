@@ -22,6 +22,7 @@ class ExitStatus(enum.IntEnum):
     UNREACHABLE = 5
     WITHHELD = 6
     UNDELIVERED = 7
+    REFUSED = 8
     INTERRUPTED = 130
     TERMINATED = 143
 
@@ -40,6 +41,7 @@ _MEANINGS = {
     ExitStatus.UNREACHABLE: "cluster unreachable or login not accepted; bundle of what can be told from here",
     ExitStatus.WITHHELD: "redaction could not be trusted, bundle withheld",
     ExitStatus.UNDELIVERED: "bundle fine, delivery failed; its path is printed",
+    ExitStatus.REFUSED: "bundle fine, delivery impossible until address, key or certificate are put right",
     ExitStatus.INTERRUPTED: "interrupted (Ctrl-C); what was collected until then is in the bundle",
     ExitStatus.TERMINATED: "terminated (SIGTERM); what was collected until then is in the bundle",
 }
@@ -120,3 +122,10 @@ class UndeliveredError(DiagError):
 
     status = ExitStatus.UNDELIVERED
     reference = "delivery-failed"
+
+
+class RefusedDeliveryError(UndeliveredError):
+    """The receiver will not take it until a person changes an address, a key, a limit or a certificate."""
+
+    status = ExitStatus.REFUSED
+    reference = "delivery-refused"

@@ -13,7 +13,18 @@ import tenacity
 from collector import __version__
 from collector.core.clock import Clock
 from collector.core.deadline import Deadline
-from collector.delivery.errors import (
+from collector.delivery.notice import Notice, user_agent
+from collector.delivery.settings import ErrbitSettings
+from collector.delivery.verdict import (
+    Receipt,
+    Verdict,
+    accepted,
+    checked,
+    receipt_for,
+    refusal,
+    too_large,
+)
+from collector.web.errors import (
     BrokenError,
     DeliveryError,
     RefusedError,
@@ -21,14 +32,12 @@ from collector.delivery.errors import (
     UnsafeTargetError,
     UntrustedError,
 )
-from collector.delivery.http import Answer, HttpClient
-from collector.delivery.notice import Notice, user_agent
-from collector.delivery.settings import ErrbitSettings
-from collector.delivery.verdict import Receipt, Verdict, accepted, checked, receipt_for, refusal
+from collector.web.http import Answer, HttpClient
 
 _PAUSE_SECONDS = 0.1
 _MAX_TRIES = 5
 _MAX_BROKEN_TRIES = 3
+_MAX_CUT_TRIES = 2
 _MAX_FAILURES = 3
 _LONGEST_BACKOFF = 60
 
@@ -56,21 +65,27 @@ class ErrbitClient:
         """True when nothing more is sent: the last receipt speaks of the endpoint, not of its notice."""
         return self._ended is not None
 
-    def send(self, notice: Notice, deadline: Deadline) -> Receipt:
-        """Returns what became of ``notice``. Never raises for what network or server do."""
+    def send(self, notice: Notice, deadline: Deadline, *, whole: bool = False) -> Receipt:
+        """Returns what became of ``notice``. Never raises for what network or server do.
+
+        A ``whole`` notice is never sent without its params; TOO_LARGE then says that a smaller one may pass.
+        """
         if self._ended:
             return self._ended
-        receipt, final = self._deliver(notice, deadline)
+        receipt, final = self._deliver(notice, deadline, whole=whole)
         self._failures = self._failures + 1 if receipt.verdict is Verdict.UNAVAILABLE else 0
         if final or self._failures >= _MAX_FAILURES:
             self._ended = receipt
         return receipt
 
-    def _deliver(self, notice: Notice, deadline: Deadline) -> tuple[Receipt, bool]:
+    def _deliver(self, notice: Notice, deadline: Deadline, *, whole: bool) -> tuple[Receipt, bool]:
         """Returns the receipt and whether it holds for every notice that would follow."""
         try:
-            return accepted(self._patiently(notice, deadline), Verdict.SENT, self._settings.base), False
+            answer = self._patiently(notice, deadline, whole=whole)
+            return accepted(answer, Verdict.SENT, self._settings.base), False
         except RetryLaterError as error:
+            if whole and error.broke and not deadline.expired:
+                return receipt_for(Verdict.TOO_LARGE, error), False
             # A server that asks for more time than there is should not be asked again.
             return receipt_for(Verdict.UNAVAILABLE, error), (error.after or 0.0) > deadline.left()
         except UntrustedError as error:
@@ -78,11 +93,15 @@ class ErrbitClient:
         except UnsafeTargetError as error:
             return receipt_for(Verdict.REFUSED, error), True
         except BrokenError as error:
+            if whole:
+                return receipt_for(Verdict.TOO_LARGE, error), False
             return self._without_params(notice, deadline, error)
         except RefusedError as error:
             if error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+                if whole:
+                    return too_large(Verdict.TOO_LARGE), False
                 return self._without_params(notice, deadline, error)
-            return refusal(error)
+            return refusal(error, self._settings.base)
 
     def _without_params(
         self, notice: Notice, deadline: Deadline, first: DeliveryError
@@ -91,17 +110,22 @@ class ErrbitClient:
         try:
             receipt = accepted(self._once(notice.minimal(), deadline), Verdict.REDUCED, self._settings.base)
         except RefusedError as second:
-            return refusal(second)
+            if second.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+                # What refuses half a kilobyte refuses everything: the notice is not at fault and is kept.
+                return too_large(Verdict.UNAVAILABLE), False
+            return refusal(second, self._settings.base)
         except DeliveryError:
-            too_large = isinstance(first, RefusedError)
-            return receipt_for(Verdict.REFUSED if too_large else Verdict.UNAVAILABLE, first), False
+            return receipt_for(Verdict.UNAVAILABLE, first), False
         if receipt.verdict is Verdict.REDUCED:
             receipt = replace(receipt, reason=f"sent without details: {first.reason}")
         return receipt, False
 
-    def _patiently(self, notice: Notice, deadline: Deadline) -> Answer:
+    def _patiently(self, notice: Notice, deadline: Deadline, *, whole: bool) -> Answer:
         def stop(state: tenacity.RetryCallState) -> bool:
-            limit = _MAX_BROKEN_TRIES if isinstance(_error(state), BrokenError) else _MAX_TRIES
+            error = _error(state)
+            limit = _MAX_BROKEN_TRIES if isinstance(error, BrokenError) else _MAX_TRIES
+            if whole and isinstance(error, RetryLaterError) and error.broke:
+                limit = _MAX_CUT_TRIES
             return state.attempt_number >= limit or state.upcoming_sleep >= deadline.left()
 
         retrying = tenacity.Retrying(

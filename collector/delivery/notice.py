@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from collector.delivery import clean
 from collector.findings import RunInfo
@@ -29,12 +29,46 @@ class Site:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Origin:
+    """The run that a notice comes from, in the words that every notice carries."""
+
+    bundle_id: str
+    label: str
+    case: str
+    policy_id: str
+    agent_version: str
+    demo: bool = False
+
+    @classmethod
+    def of(cls, run: RunInfo) -> Origin:
+        """Returns the origin of a run's notices."""
+        return cls(
+            bundle_id=run.bundle_id,
+            label=run.label,
+            case=run.case,
+            policy_id=run.policy.id,
+            agent_version=run.agent_version,
+            demo=run.demo,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Notice:
-    """One notice. ``uid`` is stable over retries; ``name`` is its type; ``document`` is what is sent."""
+    """One notice.
+
+    Attributes:
+        uid: stable over retries.
+        name: its type.
+        document: what is sent.
+        finding: identity over runs of the finding it tells of, empty if of none.
+        rank: how bad the finding is; lower is worse.
+    """
 
     uid: str
     name: str
     document: Mapping[str, Json]
+    finding: str = ""
+    rank: int = 0
 
     def body(self) -> bytes:
         """Returns the JSON text; fails on what JSON cannot say, which cleaning has ruled out."""
@@ -47,7 +81,7 @@ class Notice:
             **self.document,
             "params": {"notice_uid": self.uid, "reduced": "the server failed on the rest"},
         }
-        return Notice(uid=self.uid, name=self.name, document=document)
+        return replace(self, document=document)
 
 
 def make_notice(
@@ -57,7 +91,7 @@ def make_notice(
     message: str,
     frame: tuple[str, str],
     where: tuple[str, str],
-    run: RunInfo,
+    origin: Origin,
     site: Site,
     params: Params,
 ) -> Notice:
@@ -66,18 +100,22 @@ def make_notice(
     ``name``, ``message``, ``frame`` (file and function of the one backtrace frame, without which one server
     takes nothing) and ``where`` (component and action) decide the grouping.
     """
-    version = _VERSION.match(run.agent_version)
+    version = _VERSION.match(origin.agent_version)
     common: Params = {
-        "bundle_id": run.bundle_id,
+        "bundle_id": origin.bundle_id,
         "notice_uid": uid,
-        "label": run.label,
-        "case": run.case,
-        "policy_id": run.policy.id,
-        "agent_version": run.agent_version,
-        "demo": run.demo,
+        "label": origin.label,
+        "case": origin.case,
+        "policy_id": origin.policy_id,
+        "agent_version": origin.agent_version,
+        "demo": origin.demo,
     }
     document = {
-        "notifier": {"name": "conductor-diag", "version": clean.text(run.agent_version, _SHORT), "url": ""},
+        "notifier": {
+            "name": "conductor-diag",
+            "version": clean.text(origin.agent_version, _SHORT),
+            "url": "",
+        },
         "errors": [
             {
                 "type": clean.text(name, 120),
@@ -97,7 +135,7 @@ def make_notice(
             "action": clean.text(where[1], _SHORT),
             "hostname": clean.text(site.hostname, _SHORT),
             "version": version[0] if version else "0",
-            "userAgent": user_agent(run.agent_version),
+            "userAgent": user_agent(origin.agent_version),
         },
         "environment": {},
         "session": {},
@@ -127,5 +165,5 @@ def _fit(notice: Notice) -> Notice:
         dropped.append(largest)
         del params[largest]
         params["dropped"] = clean.text(f"to keep the notice small: {', '.join(dropped)}")
-        fitted = Notice(uid=notice.uid, name=notice.name, document={**notice.document, "params": params})
+        fitted = replace(notice, document={**notice.document, "params": params})
     return fitted

@@ -7,14 +7,15 @@ the same in every run: a rule, its fixed title, the scope, the clause. What vari
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from collector.core import ids
 from collector.core.clock import rfc3339
 from collector.delivery import clean
-from collector.delivery.notice import Notice, Params, Site, make_notice
+from collector.delivery.notice import Notice, Origin, Params, Site, make_notice
 from collector.findings import Evidence, Impact, JudgedFinding, Outcome, Report, RunInfo
 
 MAX_FINDINGS = 50
@@ -47,9 +48,18 @@ class BundleFile(Protocol):
         ...
 
 
-def notices(report: Report, bundle: BundleFile, site: Site) -> list[Notice]:
-    """Returns a run's notices in the order of sending: findings, the rest in one, the announcement."""
-    chosen = sendable(report.findings)
+def notices(
+    report: Report,
+    bundle: BundleFile,
+    site: Site,
+    *,
+    due: Callable[[str, int], bool] = lambda _finding, _rank: True,
+) -> list[Notice]:
+    """Returns a run's notices in the order of sending: findings, the rest in one, the announcement.
+
+    ``due`` says, by a finding's fingerprint and rank, whether it is to be told today.
+    """
+    chosen = [judged for judged in sendable(report.findings) if due(judged.finding.fingerprint, rank(judged))]
     made = [finding_notice(judged, report.run, site) for judged in chosen[:MAX_FINDINGS]]
     if len(chosen) > MAX_FINDINGS:
         made.append(rest_notice(chosen[MAX_FINDINGS:], report.run, site))
@@ -59,10 +69,13 @@ def notices(report: Report, bundle: BundleFile, site: Site) -> list[Notice]:
 
 def sendable(findings: Iterable[JudgedFinding]) -> list[JudgedFinding]:
     """Returns those that failed, warn or are unknown, most important first; passed ones are no news."""
-    bad = [judged for judged in findings if judged.finding.outcome in _OUTCOMES]
-    return sorted(
-        bad, key=lambda judged: (_OUTCOMES[judged.finding.outcome], _IMPACTS[judged.finding.impact])
-    )
+    return sorted((judged for judged in findings if judged.finding.outcome in _OUTCOMES), key=rank)
+
+
+def rank(judged: JudgedFinding) -> int:
+    """Returns how bad a finding is: by outcome, then by impact; lower is worse."""
+    finding = judged.finding
+    return _OUTCOMES[finding.outcome] * len(_IMPACTS) + _IMPACTS[finding.impact]
 
 
 def finding_notice(judged: JudgedFinding, run: RunInfo, site: Site) -> Notice:
@@ -74,16 +87,17 @@ def finding_notice(judged: JudgedFinding, run: RunInfo, site: Site) -> Notice:
     finding, classification = judged.finding, judged.classification
     clause = classification.clauses[0].id if classification.clauses else ""
     uid = ids.fingerprint(run.bundle_id, finding.fingerprint, finding.topic, finding.summary)
-    return make_notice(
+    made = make_notice(
         uid=uid,
         name=f"finding.{finding.rule}",
         message=finding.title,
         frame=(f"rules/{finding.rule}", finding.rule),
         where=(classification.scope, clause or finding.subject.kind),
-        run=run,
+        origin=Origin.of(run),
         site=site,
         params=_finding_params(judged),
     )
+    return replace(made, finding=finding.fingerprint, rank=rank(judged))
 
 
 def rest_notice(rest: Sequence[JudgedFinding], run: RunInfo, site: Site) -> Notice:
@@ -96,7 +110,7 @@ def rest_notice(rest: Sequence[JudgedFinding], run: RunInfo, site: Site) -> Noti
         message=REST_MESSAGE,
         frame=("findings/rest", "rest"),
         where=("findings", "rest"),
-        run=run,
+        origin=Origin.of(run),
         site=site,
         params={
             "count": len(rest),
@@ -129,7 +143,7 @@ def bundle_notice(report: Report, bundle: BundleFile, site: Site) -> Notice:
         message=BUNDLE_MESSAGE,
         frame=("bundle", "collected"),
         where=("bundle", "collected"),
-        run=run,
+        origin=Origin.of(run),
         site=site,
         params=params,
     )

@@ -6,7 +6,7 @@ import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from collector.delivery.verdict import Receipt, Verdict
+from collector.delivery.verdict import Cause, Receipt, Verdict
 
 
 class DeliveryState(enum.StrEnum):
@@ -26,7 +26,9 @@ class Delivery:
     Attributes:
         sent, spooled, rejected: how many were accepted, kept for later, turned away.
         resent: how many of an earlier run's notices were accepted before.
+        held: how many findings were not told because they were told within a day, or wait in the spool.
         reason: one sentence, safe to show; ``hint``: what to change or type next, empty if nothing.
+        cause: why not all was accepted, for programs.
         link: the endpoint's page of the last notice sent, empty if unknown.
     """
 
@@ -35,9 +37,11 @@ class Delivery:
     spooled: int = 0
     rejected: int = 0
     resent: int = 0
+    held: int = 0
     reason: str = ""
     hint: str = ""
     link: str = ""
+    cause: Cause = Cause.NONE
 
     @property
     def complete(self) -> bool:
@@ -46,11 +50,12 @@ class Delivery:
 
 
 class Fate(enum.Enum):
-    """Where a notice is now."""
+    """Where a notice is. REJECTED is gone for its own sake, HELD_UP kept because the endpoint is wrong."""
 
     SENT = enum.auto()
     SPOOLED = enum.auto()
     REJECTED = enum.auto()
+    HELD_UP = enum.auto()
     LOST = enum.auto()
 
 
@@ -64,18 +69,21 @@ def summarise(outcomes: Sequence[tuple[Fate, Receipt]], host: str) -> Delivery:
         state=_state(counts),
         sent=counts[Fate.SENT],
         spooled=counts[Fate.SPOOLED],
-        rejected=counts[Fate.REJECTED],
+        rejected=counts[Fate.REJECTED] + counts[Fate.HELD_UP],
         reason=_sentence(counts, host, trouble),
         hint=_hint(counts, trouble),
+        cause=trouble.cause if trouble else Cause.NONE,
         link=next((receipt.link for _, receipt in reversed(outcomes) if receipt.link), ""),
     )
 
 
-def fate_of(receipt: Receipt) -> Fate:
-    """Returns where a notice belongs after its receipt; SPOOLED still has to be done."""
+def fate_of(receipt: Receipt, *, ended: bool) -> Fate:
+    """Returns where a notice belongs after its receipt; ``ended`` when the receipt speaks of the endpoint."""
     if receipt.verdict.accepted:
         return Fate.SENT
-    return Fate.SPOOLED if receipt.verdict is Verdict.UNAVAILABLE else Fate.REJECTED
+    if receipt.verdict is Verdict.UNAVAILABLE:
+        return Fate.SPOOLED
+    return Fate.HELD_UP if ended else Fate.REJECTED
 
 
 def _state(counts: Mapping[Fate, int]) -> DeliveryState:
@@ -92,13 +100,19 @@ def _sentence(counts: Mapping[Fate, int], host: str, trouble: Receipt | None) ->
     total = sum(counts.values())
     if not total:
         return "there was nothing to send"
-    words = {Fate.SPOOLED: "kept for later", Fate.REJECTED: "turned away", Fate.LOST: "not kept"}
+    words = {
+        Fate.SPOOLED: "kept for later",
+        Fate.HELD_UP: "turned away and kept",
+        Fate.REJECTED: "turned away",
+        Fate.LOST: "not kept",
+    }
     parts = [f"{counts[Fate.SENT]} of {total} notices delivered to {host}"]
     parts += [f"{counts[fate]} {word}" for fate, word in words.items() if counts[fate]]
     return ", ".join(parts) + (f": {trouble.reason}" if trouble else "")
 
 
 def _hint(counts: Mapping[Fate, int], trouble: Receipt | None) -> str:
-    if trouble and trouble.hint:
-        return trouble.hint
-    return "send what was kept: conductor-diag upload" if counts[Fate.SPOOLED] else ""
+    later = (
+        "send what was kept: conductor-diag upload" if counts[Fate.SPOOLED] or counts[Fate.HELD_UP] else ""
+    )
+    return "; then ".join(part for part in (trouble.hint if trouble else "", later) if part)

@@ -1,4 +1,4 @@
-"""Where notices go and with which key; the key is wrapped so that it cannot be shown by accident."""
+"""Where notices go and with which key, and where the bundle goes."""
 
 from __future__ import annotations
 
@@ -7,43 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from collector.core.errors import UsageError
+from collector.web.secret import Secret
 
-_KEY = re.compile(r"[!-~]{1,512}")
 _PROJECT = re.compile(r"[A-Za-z0-9_-]{1,64}")
-
-
-class Secret:
-    """A value that ``repr``, ``str``, formatting, copying and pickling never show.
-
-    Raises UsageError, without the value, for what cannot stand in an HTTP header.
-    """
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        if not _KEY.fullmatch(value):
-            raise UsageError(
-                "the Errbit API key is not usable",
-                why="a key is 1 to 512 visible ASCII characters without spaces",
-                hint="copy it again from the application's page in Errbit",
-            )
-        self._value = value
-
-    def reveal(self) -> str:
-        """Returns the value; only the module that sets the headers calls this."""
-        return self._value
-
-    def __repr__(self) -> str:
-        return "Secret(***)"
-
-    def __reduce__(self) -> tuple[object, ...]:
-        raise TypeError("a secret is not written anywhere")
-
-    def __copy__(self) -> Secret:
-        return self
-
-    def __deepcopy__(self, memo: object) -> Secret:
-        return self
 
 
 @dataclass(frozen=True, kw_only=True)

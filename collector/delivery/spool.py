@@ -6,21 +6,20 @@ One file for each notice, named so that the order of names is the order of sendi
 from __future__ import annotations
 
 import json
-import os
 import re
-import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from collector.core.clock import Clock
+from collector.delivery import private
 from collector.delivery.notice import MAX_BODY, Notice
+from collector.records.access import integer, string
 
-_MAX_COUNT = 200
+_MAX_COUNT = 500
 _MAX_AGE = timedelta(days=7)
 _MAX_FILE = MAX_BODY + 4096
 _UID = re.compile(r"[0-9a-f]{16}")
 _NAME = re.compile(r"(?P<stamp>\d{8}T\d{6}Z)-\d{4}-(?P<uid>[0-9a-f]{16})\.json")
-_PRIVATE = 0o700
 _STAMP = "%Y%m%dT%H%M%SZ"
 
 
@@ -43,15 +42,21 @@ class Spool:
 
     def put(self, notice: Notice) -> None:
         """Keeps a notice; one with the same uid is kept once. Raises OSError when it cannot."""
-        self._prepare()
+        private.prepare(self._directory)
         files = self._files()
         if any(path.name.endswith(f"-{notice.uid}.json") for path in files):
             return
         stamp = self._clock.now().astimezone(UTC).strftime(_STAMP)
         place = sum(path.name.startswith(stamp) for path in files) % 10_000
         final = self._directory / f"{stamp}-{place:04}-{notice.uid}.json"
-        content = json.dumps({"uid": notice.uid, "name": notice.name, "document": notice.document})
-        _write(final, content.encode())
+        content = {
+            "uid": notice.uid,
+            "name": notice.name,
+            "finding": notice.finding,
+            "rank": notice.rank,
+            "document": notice.document,
+        }
+        private.write(final, json.dumps(content).encode())
         for surplus in [*files, final][: max(len(files) + 1 - self._max_count, 0)]:
             surplus.unlink(missing_ok=True)
 
@@ -81,31 +86,11 @@ class Spool:
         written = datetime.strptime(path.name.partition("-")[0], _STAMP).replace(tzinfo=UTC)
         return self._clock.now() - written > self._max_age
 
-    def _prepare(self) -> None:
-        """Makes the folder ours alone. Raises OSError for a link or another user's folder."""
-        self._directory.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
-        found = self._directory.lstat()
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
-            raise PermissionError(f"{self._directory.name} is not a folder of this user")
-        if stat.S_IMODE(found.st_mode) != _PRIVATE:
-            self._directory.chmod(_PRIVATE)
-
-
-def _write(final: Path, content: bytes) -> None:
-    partial = final.with_suffix(".partial")
-    partial.unlink(missing_ok=True)
-    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.replace(final)
-
 
 def _read(path: Path) -> Notice | None:
     """Returns the notice in a file, or None when it is none: the folder may have been tampered with."""
     try:
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as stream:
-            content = json.loads(stream.read(_MAX_FILE * 4))
+        content = json.loads(private.read(path, _MAX_FILE * 4))
         uid, name, document = content["uid"], content["name"], content["document"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
@@ -113,7 +98,8 @@ def _read(path: Path) -> Notice | None:
         return None
     if not isinstance(document, dict) or not path.name.endswith(f"-{uid}.json"):
         return None
-    notice = Notice(uid=uid, name=name, document=document)
+    finding, rank = string(content, "finding"), integer(content, "rank")
+    notice = Notice(uid=uid, name=name, document=document, finding=finding, rank=rank)
     return notice if _sendable(notice) else None
 
 

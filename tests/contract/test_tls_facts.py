@@ -78,7 +78,7 @@ def test_a_server_that_never_shakes_hands_costs_no_more_than_its_time() -> None:
     started = time.monotonic()
     with listening(None) as port, pytest.raises(TimeoutError):
         peer_certificates("127.0.0.1", port, "", 0.3)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 8
 
 
 def test_a_port_where_nobody_listens_is_an_os_error() -> None:

@@ -12,11 +12,11 @@ import trustme
 
 from collector.delivery import DeliveryState, deliver, resend_spool
 from collector.delivery.errbit import ErrbitClient
-from collector.delivery.http import HttpClient
 from collector.delivery.notice import Site
 from collector.delivery.notices import notices
 from collector.delivery.verdict import Verdict
 from collector.receiver import Fault, Receiver, Store, serve
+from collector.web.http import HttpClient
 from tests.lib import receivers
 from tests.lib.receivers import (
     KEY,
@@ -47,9 +47,13 @@ def test_a_wrong_key_ends_it_after_one_request(clock: FakeClock, spool: Path) ->
         delivery = send(url, clock, spool, findings=5)
         left = sum(1 for _ in iter(receiver.faults.take, None))
     assert left == 9
-    assert (delivery.state, delivery.rejected) == (DeliveryState.REJECTED, 6)
-    assert "API key" in delivery.hint
-    assert not spool.exists()
+    assert (delivery.state, delivery.rejected, delivery.cause) == (DeliveryState.REJECTED, 6, "wrong-key")
+    assert delivery.reason.endswith("6 turned away and kept: the endpoint does not know the API key")
+    assert delivery.hint == (
+        "check the API key on the application's page in Errbit; "
+        "then send what was kept: conductor-diag upload"
+    )
+    assert len(kept(spool)) == 6
 
 
 def test_a_wrong_key_does_not_cost_what_was_kept(clock: FakeClock, spool: Path) -> None:
@@ -67,7 +71,7 @@ def test_an_old_application_version_is_told_to_the_operator(clock: FakeClock, sp
     assert (delivery.state, delivery.rejected) == (DeliveryState.REJECTED, 3)
     assert "latest version" in delivery.hint
     assert receiver.notices() == []
-    assert not spool.exists()
+    assert kept(spool) == []
 
 
 def test_an_old_server_says_so_with_200(endpoint: tuple[Receiver, str], clock: FakeClock) -> None:
@@ -86,7 +90,7 @@ def test_a_refused_payload_is_reported_and_not_kept(
     delivery = send(url, clock, spool)
     assert (delivery.state, delivery.sent, delivery.rejected) == (DeliveryState.PARTLY, 1, 1)
     assert "400: Invalid request" in delivery.reason
-    assert not spool.exists()
+    assert kept(spool) == []
 
 
 def test_a_kept_notice_that_is_refused_leaves_the_spool(clock: FakeClock, spool: Path) -> None:
@@ -106,7 +110,7 @@ def test_a_200_of_something_else_is_no_delivery(
     receiver.faults.add(Fault(status=200, body=body), times=2)
     delivery = send(url, clock)
     assert delivery.state is DeliveryState.REJECTED
-    assert "not an answer of an Errbit-compatible server" in delivery.reason
+    assert "is not an Errbit-compatible server (it said 200)" in delivery.reason
     assert receiver.faults.take() is not None
 
 
@@ -150,9 +154,13 @@ def test_an_unfit_address_is_refused_before_anything_is_sent(
 
     monkeypatch.setattr(socket, "getaddrinfo", forbidden)
     delivery = send(url, clock, spool)
-    assert (delivery.state, delivery.rejected) == (DeliveryState.REJECTED, 2)
+    assert (delivery.state, delivery.rejected, delivery.cause) == (
+        DeliveryState.REJECTED,
+        2,
+        "unsafe-address",
+    )
     assert delivery.hint
-    assert not spool.exists()
+    assert len(kept(spool)) == 2
 
 
 def test_a_plain_request_to_this_machine_goes_through_no_proxy(

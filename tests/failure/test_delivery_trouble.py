@@ -12,11 +12,11 @@ from collector.core.clock import SystemClock
 from collector.core.deadline import Deadline
 from collector.delivery import DeliveryState, deliver, resend_spool
 from collector.delivery.errbit import ErrbitClient
-from collector.delivery.http import HttpClient
 from collector.delivery.notice import Site
 from collector.delivery.notices import notices
 from collector.delivery.verdict import Verdict
 from collector.receiver import Fault, Receiver
+from collector.web.http import HttpClient
 from tests.lib import receivers
 from tests.lib.receivers import (
     KEY,
@@ -52,7 +52,7 @@ def test_all_is_well(endpoint: tuple[Receiver, str], clock: FakeClock, spool: Pa
         "diagnostic.bundle"
     ]
     assert [problem.count for problem in receiver.problems()] == [3, 1]
-    assert not spool.exists()
+    assert kept(spool) == []
 
 
 def test_notices_are_spaced(endpoint: tuple[Receiver, str], clock: FakeClock) -> None:

@@ -15,13 +15,13 @@ import pytest
 from collector.core.errors import UsageError
 from collector.delivery import ErrbitSettings, Secret
 from collector.delivery.errbit import ErrbitClient
-from collector.delivery.errors import UnsafeTargetError
-from collector.delivery.http import HttpClient
 from collector.delivery.notice import Notice, Site
 from collector.delivery.notices import notices
 from collector.delivery.spool import Spool
-from collector.delivery.target import check_target
 from collector.receiver import Receiver, Store
+from collector.web.errors import UnsafeTargetError
+from collector.web.http import HttpClient
+from collector.web.target import check_target
 from tests.lib.receivers import KEY, Bundle, FakeClock, judged, report, settings
 
 

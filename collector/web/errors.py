@@ -27,11 +27,18 @@ class DeliveryError(Exception):
 
 
 class RetryLaterError(DeliveryError):
-    """Network trouble, 408, 420, 429, 502, 503, 504. ``after`` is in seconds, if the server said so."""
+    """Network trouble, 408, 420, 429, 502, 503, 504.
 
-    def __init__(self, reason: str, *, after: float | None = None, hint: str = "") -> None:
+    ``after`` is in seconds, if the server said so. ``broke`` is True when the connection ended or fell
+    silent in the middle of the exchange, as it does where a proxy cuts off what is too large for it.
+    """
+
+    def __init__(
+        self, reason: str, *, after: float | None = None, broke: bool = False, hint: str = ""
+    ) -> None:
         super().__init__(reason, hint=hint)
         self.after = after
+        self.broke = broke
 
 
 class BrokenError(DeliveryError):
@@ -39,12 +46,17 @@ class BrokenError(DeliveryError):
 
 
 class RefusedError(DeliveryError):
-    """3xx and 4xx. ``text`` is the beginning of the answer's body, hostile, for comparing only."""
+    """3xx and 4xx.
 
-    def __init__(self, status: int, text: str, *, hint: str = "") -> None:
+    ``text`` is the beginning of the answer's body and ``location`` where a redirect points to: both are
+    hostile, for comparing only.
+    """
+
+    def __init__(self, status: int, text: str, *, location: str = "", hint: str = "") -> None:
         super().__init__(f"the endpoint answered {status}: {text or 'no text'}", hint=hint)
         self.status = status
         self.text = text
+        self.location = location
 
 
 class UntrustedError(DeliveryError):

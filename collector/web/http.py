@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 from urllib.parse import urlsplit
 
 import requests
@@ -20,7 +20,7 @@ from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
 
 from collector.core.deadline import Deadline
-from collector.delivery.errors import (
+from collector.web.errors import (
     BrokenError,
     DeliveryError,
     RefusedError,
@@ -28,12 +28,13 @@ from collector.delivery.errors import (
     UnsafeTargetError,
     UntrustedError,
 )
-from collector.delivery.target import check_ca, check_target, is_loopback
+from collector.web.target import check_ca, check_target, is_loopback
 
 _CONNECT_SECONDS = 10.0
 _READ_SECONDS = 60.0
 _MAX_BODY = 64 * 1024
-_CHUNK = 8192
+_CHUNK = 65536
+_MAX_LOCATION = 1000
 _TEXT_LIMIT = 200
 _LONGEST_WAIT = 3600
 _LATER = frozenset({408, 420, 429, 502, 503, 504})
@@ -55,7 +56,7 @@ class Answer:
 
 
 class HttpClient:
-    """Posts bodies over one kept-alive connection, one after the other. Use as a context manager.
+    """Sends requests over one kept-alive connection, one after the other. Use as a context manager.
 
     Args:
         ca_file: PEM file to verify the server with; None takes the public CAs.
@@ -86,46 +87,77 @@ class HttpClient:
     def post(
         self, url: str, body: bytes, headers: Mapping[str, str], deadline: Deadline, *, secret: str = ""
     ) -> Answer:
+        """Posts ``body``; otherwise as ``request``."""
+        return self.request("POST", url, headers, deadline, body=body, secret=secret)
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        deadline: Deadline,
+        *,
+        query: str = "",
+        body: bytes | IO[bytes] | None = None,
+        secret: str = "",
+        limit: int = _MAX_BODY,
+    ) -> Answer:
         """Returns the answer if it is 2xx, without ``secret`` should the server repeat it to us.
+
+        Args:
+            method: GET, POST or PUT.
+            url: address without a query.
+            headers: of the request.
+            deadline: cuts every wait.
+            query: what stands after the question mark; never shown, because it may hold a token.
+            body: bytes, or a file that is sent from where it stands to its end.
+            secret: taken out of the answer.
+            limit: bytes of the answer that are read.
 
         Raises:
             UnsafeTargetError, UntrustedError: nothing was sent.
-            RetryLaterError, BrokenError, RefusedError: see collector.delivery.errors.
+            RetryLaterError, BrokenError, RefusedError: see collector.web.errors.
         """
         check_target(url, allow_http=self._allow_http)
         if self._ca_file:
             check_ca(self._ca_file)
         if deadline.expired:
             raise RetryLaterError("the time for delivery is over")
-        outcome = self._exchange(url, body, headers, deadline, secret)
+        prepared = requests.Request(
+            method,
+            f"{url}?{query}" if query else url,
+            data=body,
+            headers={**headers, "Accept-Encoding": "identity"},
+        )
+        outcome = self._exchange(prepared, deadline, secret, limit)
         # Raised here, not where it was caught: the original exception holds the request and so the key.
         if isinstance(outcome, DeliveryError):
             raise outcome
         return outcome
 
     def _exchange(
-        self, url: str, body: bytes, headers: Mapping[str, str], deadline: Deadline, secret: str
+        self, request: requests.Request, deadline: Deadline, secret: str, limit: int
     ) -> Answer | DeliveryError:
         # A proxy has no business between us and this machine; it would see the key of a plain request.
-        proxies = {} if is_loopback(urlsplit(url)) else dict(get_environ_proxies(url))
+        proxies = {} if is_loopback(urlsplit(request.url)) else dict(get_environ_proxies(request.url))
         try:
-            with self._session.post(
-                url,
-                data=body,
-                headers={**headers, "Accept-Encoding": "identity"},
+            with self._session.send(
+                self._session.prepare_request(request),
                 timeout=(deadline.left(_CONNECT_SECONDS), deadline.left(self._read_seconds)),
                 verify=str(self._ca_file) if self._ca_file else True,
                 proxies=proxies,
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                return _judge(response, deadline, secret)
+                return _judge(response, deadline, secret, limit)
         except _TROUBLE as cause:
             return _translate(cause)
 
 
-def _judge(response: requests.Response, deadline: Deadline, secret: str) -> Answer | DeliveryError:
-    body, complete = _read(response, deadline)
+def _judge(
+    response: requests.Response, deadline: Deadline, secret: str, limit: int
+) -> Answer | DeliveryError:
+    body, complete = _read(response, deadline, limit)
     if secret:
         body = body.replace(secret.encode(), b"***")
     status = response.status_code
@@ -135,24 +167,22 @@ def _judge(response: requests.Response, deadline: Deadline, secret: str) -> Answ
     if status in _LATER:
         return RetryLaterError(f"the endpoint answered {status}", after=_after(response.headers))
     if status in range(300, 500):
-        hint = (
-            "give the address it points to; redirects are not followed" if status in range(300, 400) else ""
-        )
-        return RefusedError(status, answer.text[:_TEXT_LIMIT], hint=hint)
+        location = response.headers.get("Location", "") if status in range(300, 400) else ""
+        return RefusedError(status, answer.text[:_TEXT_LIMIT], location=location[:_MAX_LOCATION])
     return BrokenError(f"the endpoint answered {status}")
 
 
-def _read(response: requests.Response, deadline: Deadline) -> tuple[bytes, bool]:
-    """Returns at most 64 KiB of the body, undecoded, and whether that is all of it."""
+def _read(response: requests.Response, deadline: Deadline, limit: int) -> tuple[bytes, bool]:
+    """Returns at most ``limit`` bytes of the body, undecoded, and whether that is all of it."""
     body = bytearray()
     with contextlib.suppress(*_TROUBLE):
-        while len(body) <= _MAX_BODY and not deadline.expired:
+        while len(body) <= limit and not deadline.expired:
             chunk = response.raw.read1(_CHUNK, decode_content=False)
             if not chunk:
                 return bytes(body), True
             body += chunk
     response.raw.close()  # the rest must not be taken for the next answer
-    return bytes(body[:_MAX_BODY]), False
+    return bytes(body[:limit]), False
 
 
 def _after(headers: Mapping[str, str]) -> float | None:
@@ -173,7 +203,17 @@ def _translate(cause: Exception) -> DeliveryError:
     if isinstance(cause, requests.exceptions.ProxyError):
         return RetryLaterError("the proxy did not let us through", hint="check HTTPS_PROXY and NO_PROXY")
     if isinstance(cause, requests.exceptions.Timeout):
-        return RetryLaterError("the endpoint did not answer in time")
+        return RetryLaterError("the endpoint did not answer in time", broke=not _unconnected(cause))
     if isinstance(cause, ValueError):
         return UnsafeTargetError("the endpoint's address is not usable")
-    return RetryLaterError("the endpoint could not be reached, or the connection broke")
+    return RetryLaterError(
+        "the endpoint could not be reached, or the connection broke", broke=not _unconnected(cause)
+    )
+
+
+def _unconnected(cause: Exception) -> bool:
+    """True when no connection came about, so that the request's size cannot be to blame."""
+    if isinstance(cause, requests.exceptions.ConnectTimeout):
+        return True
+    inner = getattr(cause.args[0] if cause.args else None, "reason", None)
+    return isinstance(inner, urllib3.exceptions.NewConnectionError | urllib3.exceptions.NameResolutionError)

@@ -7,7 +7,7 @@ import ssl
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
-from collector.delivery.errors import UnsafeTargetError
+from collector.web.errors import UnsafeTargetError
 
 _NAMELESS = "the endpoint"
 

@@ -1,0 +1,47 @@
+"""A key or token, wrapped so that it cannot be shown by accident."""
+
+from __future__ import annotations
+
+import re
+
+from collector.core.errors import UsageError
+
+_VISIBLE = re.compile(r"[!-~]{1,512}")
+
+
+class Secret:
+    """A value that ``repr``, ``str``, formatting, copying and pickling never show.
+
+    Args:
+        value: 1 to 512 visible ASCII characters.
+        what: what it is, for the error's words.
+
+    Raises UsageError, without the value, for what cannot stand in an HTTP header.
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str, what: str = "the Errbit API key") -> None:
+        if not _VISIBLE.fullmatch(value):
+            raise UsageError(
+                f"{what} is not usable",
+                why="it must be 1 to 512 visible ASCII characters without spaces",
+                hint="copy it again from where it was issued, such as the application's page in Errbit",
+            )
+        self._value = value
+
+    def reveal(self) -> str:
+        """Returns the value; only a module that makes a request calls this."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        raise TypeError("a secret is not written anywhere")
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Secret:
+        return self
