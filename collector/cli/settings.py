@@ -105,16 +105,7 @@ def errbit_settings(arguments: argparse.Namespace) -> ErrbitSettings | None:
 
 
 def _key(path: str) -> str:
-    if path:
-        try:
-            with Path(path).open(encoding="utf-8") as stream:
-                key = stream.read(_LONGEST_KEY).strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(
-                f"cannot read the Errbit key from {path}", why=str(error), hint="try: --errbit-key-file FILE"
-            ) from error
-    else:
-        key = os.environ.get(_KEY, "").strip()
+    key = secret_from(path, "the Errbit key") if path else os.environ.get(_KEY, "").strip()
     if not key:
         raise UsageError(
             "no Errbit API key was given",
@@ -122,3 +113,16 @@ def _key(path: str) -> str:
             hint="try: --errbit-key-file FILE",
         )
     return key
+
+
+def secret_from(path: str, what: str) -> str:
+    """Returns what a file holds, without white space around it. Raises UsageError."""
+    try:
+        with Path(path).open(encoding="utf-8") as stream:
+            return stream.read(_LONGEST_KEY).strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"cannot read {what} from {path}",
+            why=getattr(error, "strerror", "") or "it is not text",
+            hint=f"put {what} alone into a file that you can read",
+        ) from error

@@ -1,4 +1,4 @@
-"""An Errbit-compatible endpoint on the loopback interface, for the demo and for tests of the delivery."""
+"""An Errbit-compatible endpoint on the loopback interface: for demo, tests, and who has no Errbit yet."""
 
 from collector.receiver.app import Receiver
 from collector.receiver.faults import Fault, Faults

@@ -8,18 +8,26 @@ import re
 import secrets
 
 from collector.core.clock import Clock
-from collector.receiver import ingest
+from collector.receiver import ingest, xmlv2
 from collector.receiver.faults import Faults
-from collector.receiver.model import HTML, JSON, Answer, Problem, RejectedError, Request, StoredNotice
-from collector.receiver.page import index
+from collector.receiver.model import (
+    JSON,
+    TEXT,
+    XML,
+    Answer,
+    Incoming,
+    Problem,
+    RejectedError,
+    Request,
+    StoredNotice,
+)
+from collector.receiver.reading import Reading
 from collector.receiver.store import Store
 from collector.records.model import Json
 
 _NOTICES = re.compile(r"/api/v3/projects/([^/.]+)/(?:create-notice|notices)(?:\.json)?")
-_PAGE_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
-    "X-Content-Type-Options": "nosniff",
-}
+_NOTICES_V2 = "/notifier_api/v2/notices"
+_APP_NAME = "conductor-diag receiver"
 
 
 class Receiver:
@@ -30,14 +38,18 @@ class Receiver:
         store: where notices go.
         clock: gives notices their time.
         app_version: the application's latest version; notices of an older one are turned away.
+        token: opens what can be read back; empty for nobody.
     """
 
-    def __init__(self, key: str, *, store: Store, clock: Clock, app_version: str | None = None) -> None:
+    def __init__(
+        self, key: str, *, store: Store, clock: Clock, app_version: str | None = None, token: str = ""
+    ) -> None:
         self._key = key
         self._store = store
         self._clock = clock
         self._app_version = app_version
-        self._app_id = secrets.token_hex(12)
+        self.app_id = secrets.token_hex(12)
+        self._reading = Reading(store, app=(self.app_id, _APP_NAME), key=key, token=token)
         self.faults = Faults()
 
     def __repr__(self) -> str:
@@ -59,26 +71,40 @@ class Receiver:
         return self._store.problems()
 
     def _route(self, request: Request, base: str) -> Answer:
-        if request.method == "GET" and request.path == "/":
-            page = index(self.problems(), self.notices())
-            return Answer(status=200, content_type=HTML, body=page.encode(), headers=_PAGE_HEADERS)
+        if request.path == _NOTICES_V2:
+            return self._older(request, base)
+        if request.method == "GET":
+            return self._reading.answer(request, base)
         found = _NOTICES.fullmatch(request.path)
-        # A user's token in the address is looked up before anything else, and there are no users here.
-        if not found or request.method != "POST" or "auth_token" in request.query:
+        # A user's token in the address is looked up before anything else.
+        token = request.query.get("auth_token")
+        if not found or request.method != "POST" or (token is not None and not self._reading.is_user(token)):
             raise RejectedError(404)
-        notice = self._accept(request, found[1])
-        url = f"{base}/apps/{self._app_id}/problems/{notice.problem_id}"
-        body = json.dumps({"id": notice.id, "url": url}, separators=(",", ":"))
+        notice = self._accept(ingest.interpret(request, found[1]), len(request.body))
+        body = json.dumps({"id": notice.id, "url": self._link(notice, base)}, separators=(",", ":"))
         return Answer(status=201, content_type=JSON, body=body.encode())
 
-    def _accept(self, request: Request, project: str) -> StoredNotice:
-        incoming = ingest.interpret(request, project)
+    def _older(self, request: Request, base: str) -> Answer:
+        """The v2 protocol: it says 200 where v3 says 201, also to what it ignores for its version."""
+        try:
+            notice = self._accept(xmlv2.interpret(request), len(request.body))
+        except RejectedError as refusal:
+            if refusal.text == ingest.OLD_VERSION:
+                return Answer(status=200, content_type=TEXT, body=refusal.text.encode())
+            raise
+        body = f"<notice><id>{notice.id}</id><url>{self._link(notice, base)}</url></notice>"
+        return Answer(status=200, content_type=XML, body=body.encode())
+
+    def _link(self, notice: StoredNotice, base: str) -> str:
+        return f"{base}/apps/{self.app_id}/problems/{notice.problem_id}"
+
+    def _accept(self, incoming: Incoming, size: int) -> StoredNotice:
         if not self._knows(incoming.api_key):
             raise RejectedError(422, ingest.UNKNOWN_KEY)
         if self._app_version:
             ingest.check_version(incoming, self._app_version)
         ingest.check_fields(incoming)
-        return self._store.add(incoming, len(request.body), self._clock.now())
+        return self._store.add(incoming, size, self._clock.now())
 
     def _knows(self, key: Json) -> bool:
         return isinstance(key, str) and hmac.compare_digest(

@@ -14,6 +14,7 @@ from collector.records.model import Json
 TEXT = "text/plain; charset=utf-8"
 JSON = "application/json; charset=utf-8"
 HTML = "text/html; charset=UTF-8"
+XML = "application/xml; charset=utf-8"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +102,7 @@ class StoredNotice:
 
     id: str
     problem_id: str
+    fingerprint: str
     received: datetime
     error_class: str
     message: str

@@ -14,7 +14,10 @@ from typing import Any
 from collector.receiver.app import Receiver
 from collector.receiver.model import TEXT, Answer, RejectedError, Request
 
-_MAX_BODY = 16 * 1024 * 1024
+MAX_BODY = 16 * 1024 * 1024
+_DRAINED = 4 * 1024 * 1024
+_PIECE = 64 * 1024
+_LINGER_SECONDS = 1.0
 _MAX_DIGITS = 12
 _IDLE_SECONDS = 30.0
 _POLL_SECONDS = 0.02
@@ -27,12 +30,13 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = False  # closing joins them; their sockets are shut first
     request_queue_size = 64
 
-    def __init__(self, receiver: Receiver, port: int, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, receiver: Receiver, port: int, tls: ssl.SSLContext | None, max_body: int) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
         if tls:
             # The handshake runs in the connection's own thread, so a silent client blocks nobody.
             self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
         self.receiver = receiver
+        self.max_body = max_body
         self.base = f"{'https' if tls else 'http'}://127.0.0.1:{self.server_port}"
         self.stopping = threading.Event()
         self._lock = threading.Lock()
@@ -69,6 +73,7 @@ class _Handler(BaseHTTPRequestHandler):
     sys_version = ""
     timeout = _IDLE_SECONDS
     disable_nagle_algorithm = True
+    _unread = 0
     server: _Server
 
     def do_POST(self) -> None:
@@ -76,6 +81,7 @@ class _Handler(BaseHTTPRequestHandler):
         if isinstance(request, Answer):
             self.close_connection = True
             self._write(request)
+            self._linger()
             return
         fault = self.server.receiver.faults.take() if request.method == "POST" else None
         if fault and fault.kind == "reset":
@@ -104,11 +110,19 @@ class _Handler(BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "0")
         if "Transfer-Encoding" in self.headers or not (length.isascii() and length.isdigit()):
             return Answer(status=411, content_type=TEXT, body=b"Length Required")
-        if len(length) > _MAX_DIGITS or int(length) > _MAX_BODY:
+        if len(length) > _MAX_DIGITS or int(length) > self.server.max_body:
+            self._unread = min(int(length[:_MAX_DIGITS]), _DRAINED)
             return Answer(status=413, content_type=TEXT, body=b"Request Entity Too Large")
         body = self.rfile.read(int(length))
         headers = {name.lower(): value for name, value in self.headers.items()}
         return Request(method=self.command, target=self.path, headers=headers, body=body)
+
+    def _linger(self) -> None:
+        """Reads what a client is still sending, as proxies do, so that it comes to reading the answer."""
+        self.connection.settimeout(_LINGER_SECONDS)
+        with contextlib.suppress(OSError):
+            while self._unread > 0 and (chunk := self.rfile.read1(min(self._unread, _PIECE))):
+                self._unread -= len(chunk)
 
     def _write(self, answer: Answer, *, half: bool = False) -> None:
         self.send_response(answer.status)
@@ -129,12 +143,16 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def serve(receiver: Receiver, port: int = 0, *, tls: ssl.SSLContext | None = None) -> Iterator[str]:
+def serve(
+    receiver: Receiver, port: int = 0, *, tls: ssl.SSLContext | None = None, max_body: int = MAX_BODY
+) -> Iterator[str]:
     """Serves on 127.0.0.1 (a free port for 0) and gives the base URL; on leaving, ends within a moment.
+
+    A body of more than ``max_body`` bytes is answered with 413, as by a proxy.
 
     Raises OSError when the port is taken.
     """
-    server = _Server(receiver, port, tls)
+    server = _Server(receiver, port, tls, max_body)
     thread = threading.Thread(
         target=server.serve_forever, args=(_POLL_SECONDS,), name="receiver", daemon=True
     )

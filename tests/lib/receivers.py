@@ -149,8 +149,9 @@ def deadline(clock: FakeClock, seconds: float = 600) -> Deadline:
 def running(**changes: Any) -> Iterator[tuple[Receiver, str]]:
     """A receiver that knows ``KEY`` and its address."""
     store = changes.pop("store", None) or Store()
+    max_body = changes.pop("max_body", 16 * 1024 * 1024)
     receiver = Receiver(changes.pop("key", KEY), store=store, clock=FakeClock(), **changes)
-    with serve(receiver) as url:
+    with serve(receiver, max_body=max_body) as url:
         yield receiver, url
 
 
