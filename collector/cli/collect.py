@@ -7,6 +7,7 @@ import re
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from collector.cli.bundleflags import add_bundle_flags
 from collector.cli.parser import Parser
 from collector.core import quantity
 from collector.core.clock import Clock, OffsetClock, SystemClock, parse_rfc3339
@@ -34,6 +35,7 @@ def parser(prog: str) -> Parser:
     add_scope_flags(made)
     add_connection_flags(made)
     add_errbit_flags(made)
+    add_bundle_flags(made)
     return made
 
 
@@ -144,7 +146,14 @@ def add_errbit_flags(made: Parser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Runs the verb and returns the exit status."""
     from collector.cli.execute import execute
-    from collector.cli.settings import connection_options, errbit_settings, from_directory, make_spec
+    from collector.cli.settings import (
+        connection_options,
+        errbit_settings,
+        from_directory,
+        make_spec,
+        spool_of,
+    )
+    from collector.cli.whereto import store_settings
 
     check_names(arguments)
     if arguments.dry_run:
@@ -161,6 +170,7 @@ def run(arguments: argparse.Namespace) -> int:
         source=offline or connection_options(arguments),
         spec=make_spec(arguments),
         errbit=errbit_settings(arguments),
+        store=store_settings(arguments, spool_of(arguments)),
         since=since(arguments, clock) or (offline.since if offline else None),
         policy=Path(arguments.policy) if arguments.policy else None,
         clock=clock,

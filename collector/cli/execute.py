@@ -16,7 +16,7 @@ from collector.core.errors import ExitStatus
 from collector.core.ids import new_bundle_id
 from collector.core.log import LogSink, make_logger
 from collector.core.stop import AbortedError
-from collector.delivery import ErrbitSettings
+from collector.delivery import ErrbitSettings, StoreSettings
 from collector.findings import Outcome
 from collector.imports import Offline
 from collector.kube.config import Connection, ConnectionOptions, CredentialsError, connect, in_cluster
@@ -42,6 +42,7 @@ def execute(
     since: datetime | None,
     policy: Path | None,
     clock: Clock,
+    store: StoreSettings | None = None,
     demo: bool = False,
 ) -> int:
     """Collects once. Returns the exit status.
@@ -70,6 +71,7 @@ def execute(
         since=since,
         policy=policy,
         errbit=errbit,
+        store=store,
         demo=demo,
         offline=isinstance(source, Offline),
     )

@@ -53,7 +53,7 @@ def parser(prog: str) -> Parser:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the verb until it is interrupted and returns the exit status."""
-    from collector.cli.settings import secret_from
+    from collector.cli.whereto import secret_from
     from collector.core.clock import SystemClock
     from collector.receiver import Receiver, Store, serve
 

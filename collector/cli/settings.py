@@ -11,6 +11,7 @@ import msgspec
 
 from collector.cli.collect import duration
 from collector.cli.parser import ENVIRONMENT
+from collector.cli.whereto import secret_from, upload_settings
 from collector.core.clock import Clock
 from collector.core.errors import UsageError
 from collector.delivery import ErrbitSettings, Secret
@@ -20,7 +21,6 @@ from collector.spec import Limits, Spec, load_spec
 
 _SPOOL = "conductor-diag-spool"
 _KEY = ENVIRONMENT + "ERRBIT_KEY"
-_LONGEST_KEY = 4096
 _Part = TypeVar("_Part", bound=Spec | Limits)
 
 
@@ -89,6 +89,11 @@ def _laid_over(part: _Part, example: str, **changes: object) -> _Part:
         raise UsageError(f"{example.split(maxsplit=1)[0]}: {error}", hint=f"try: {example}") from error
 
 
+def spool_of(arguments: argparse.Namespace) -> Path:
+    """Returns the folder that delivery keeps between runs."""
+    return Path(arguments.dest_dir) / _SPOOL
+
+
 def errbit_settings(arguments: argparse.Namespace) -> ErrbitSettings | None:
     """Returns where notices go, None if nowhere. The key comes from a file or the environment only."""
     if not arguments.errbit_url:
@@ -100,7 +105,8 @@ def errbit_settings(arguments: argparse.Namespace) -> ErrbitSettings | None:
         hostname=arguments.label,
         ca_file=Path(arguments.errbit_ca_file) if arguments.errbit_ca_file else None,
         allow_http=arguments.errbit_allow_http,
-        spool_dir=Path(arguments.dest_dir) / _SPOOL,
+        spool_dir=spool_of(arguments),
+        upload=upload_settings(arguments) if "upload_bundle" in arguments else None,
     )
 
 
@@ -113,16 +119,3 @@ def _key(path: str) -> str:
             hint="try: --errbit-key-file FILE",
         )
     return key
-
-
-def secret_from(path: str, what: str) -> str:
-    """Returns what a file holds, without white space around it. Raises UsageError."""
-    try:
-        with Path(path).open(encoding="utf-8") as stream:
-            return stream.read(_LONGEST_KEY).strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"cannot read {what} from {path}",
-            why=getattr(error, "strerror", "") or "it is not text",
-            hint=f"put {what} alone into a file that you can read",
-        ) from error

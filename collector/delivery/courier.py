@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from collector.core import ids
 from collector.core.clock import Clock
 from collector.core.deadline import Deadline
 from collector.core.log import Logger
@@ -55,11 +54,15 @@ class Courier:
 
     def deliver(self, batch: Sequence[Notice], deadline: Deadline) -> Delivery:
         """Sends each notice; what the endpoint could not take stays in the spool."""
-        kept = [self._keep(notice) for notice in batch]
+        kept = self.keep(batch)
         outcomes = []
         for notice, is_kept in zip(batch, kept, strict=True):
             outcomes.append(self._carry(notice, deadline, kept=is_kept))
         return self._told(summarise(outcomes, self._host))
+
+    def keep(self, batch: Sequence[Notice]) -> list[bool]:
+        """Puts each notice on disk, in place of one with its uid; says for each whether it is there."""
+        return [self._keep(notice) for notice in batch]
 
     def postpone(self, batch: Sequence[Notice]) -> Delivery:
         """Keeps each notice, because another process is sending."""
@@ -92,9 +95,8 @@ class Courier:
     def _open_ledger(self, settings: ErrbitSettings, clock: Clock) -> Ledger | None:
         if settings.spool_dir is None:
             return None
-        endpoint = ids.fingerprint(settings.base, settings.project_id, settings.environment)
         try:
-            return Ledger(settings.spool_dir, endpoint=endpoint, clock=clock)
+            return Ledger(settings.spool_dir, endpoint=settings.identity, clock=clock)
         except OSError as error:
             self._warn("the ledger cannot be read; findings may be told again", reason=error.strerror)
             return None

@@ -54,16 +54,18 @@ def notices(
     site: Site,
     *,
     due: Callable[[str, int], bool] = lambda _finding, _rank: True,
+    whereabouts: Params | None = None,
 ) -> list[Notice]:
     """Returns a run's notices in the order of sending: findings, the rest in one, the announcement.
 
-    ``due`` says, by a finding's fingerprint and rank, whether it is to be told today.
+    ``due`` says, by a finding's fingerprint and rank, whether it is to be told today; ``whereabouts`` are
+    further params of the announcement, on how to get at the bundle.
     """
     chosen = [judged for judged in sendable(report.findings) if due(judged.finding.fingerprint, rank(judged))]
     made = [finding_notice(judged, report.run, site) for judged in chosen[:MAX_FINDINGS]]
     if len(chosen) > MAX_FINDINGS:
         made.append(rest_notice(chosen[MAX_FINDINGS:], report.run, site))
-    made.append(bundle_notice(report, bundle, site))
+    made.append(bundle_notice(report, bundle, site, whereabouts or {}))
     return list({notice.uid: notice for notice in made}.values())
 
 
@@ -120,8 +122,8 @@ def rest_notice(rest: Sequence[JudgedFinding], run: RunInfo, site: Site) -> Noti
     )
 
 
-def bundle_notice(report: Report, bundle: BundleFile, site: Site) -> Notice:
-    """Returns the announcement of the bundle; ``location`` is a file name, never a path."""
+def bundle_notice(report: Report, bundle: BundleFile, site: Site, whereabouts: Params) -> Notice:
+    """Returns the announcement of the bundle; ``location`` is a file name, never a path of this machine."""
     run = report.run
     params: Params = {
         "sha256": bundle.sha256,
@@ -137,6 +139,7 @@ def bundle_notice(report: Report, bundle: BundleFile, site: Site) -> Notice:
     for scope, outcomes in report.matrix().items():
         params[f"count_{scope}"] = sum(outcomes.values())
         params |= {f"count_{scope}_{outcome}": n for outcome, n in outcomes.items() if n}
+    params |= whereabouts
     return make_notice(
         uid=ids.fingerprint(run.bundle_id, BUNDLE_TYPE),
         name=BUNDLE_TYPE,

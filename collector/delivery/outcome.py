@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from collector.delivery.verdict import Cause, Receipt, Verdict
 
@@ -29,6 +29,7 @@ class Delivery:
         held: how many findings were not told because they were told within a day, or wait in the spool.
         reason: one sentence, safe to show; ``hint``: what to change or type next, empty if nothing.
         cause: why not all was accepted, for programs.
+        bundle: what became of the bundle itself, a clause; empty if it was not to be sent.
         link: the endpoint's page of the last notice sent, empty if unknown.
     """
 
@@ -42,6 +43,7 @@ class Delivery:
     hint: str = ""
     link: str = ""
     cause: Cause = Cause.NONE
+    bundle: str = ""
 
     @property
     def complete(self) -> bool:
@@ -74,6 +76,25 @@ def summarise(outcomes: Sequence[tuple[Fate, Receipt]], host: str) -> Delivery:
         hint=_hint(counts, trouble),
         cause=trouble.cause if trouble else Cause.NONE,
         link=next((receipt.link for _, receipt in reversed(outcomes) if receipt.link), ""),
+    )
+
+
+def with_bundle(delivery: Delivery, words: Sequence[str], trouble: Sequence[tuple[Cause, str]]) -> Delivery:
+    """Returns ``delivery`` with what became of bundles: clauses, and cause and hint of each that failed."""
+    if not words:
+        return delivery
+    told = "; ".join(words)
+    reason = "; ".join(part for part in (delivery.reason, f"bundle: {told}") if part)
+    if not trouble:
+        return replace(delivery, bundle=told, reason=reason)
+    cause, hint = trouble[0]
+    return replace(
+        delivery,
+        state=DeliveryState.PARTLY if delivery.complete else delivery.state,
+        bundle=told,
+        reason=reason,
+        cause=delivery.cause if delivery.cause is not Cause.NONE else cause,
+        hint=delivery.hint or hint,
     )
 
 

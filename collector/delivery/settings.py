@@ -6,10 +6,45 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from collector.core import ids
 from collector.core.errors import UsageError
 from collector.web.secret import Secret
 
 _PROJECT = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+_DEFAULT_MAX = 16 * 1024 * 1024
+_DEFAULT_CHUNK = 524_288
+_SMALLEST_CHUNK = 45_000
+_LARGEST_CHUNK = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class UploadSettings:
+    """That the bundle itself goes to the endpoint, in pieces.
+
+    Attributes:
+        key: API key of an application of its own for bundles; None takes that of the notices.
+        recipient: age public key to encrypt for; empty for none.
+        max_bytes: a larger bundle is announced only.
+        chunk_bytes: raw bytes of a piece, 45,000 to 8 MiB; the endpoint's proxy may enforce smaller ones.
+
+    Raises:
+        UsageError: for a size out of its range.
+    """
+
+    key: Secret | None = None
+    recipient: str = ""
+    max_bytes: int = _DEFAULT_MAX
+    chunk_bytes: int = _DEFAULT_CHUNK
+
+    def __post_init__(self) -> None:
+        if not _SMALLEST_CHUNK <= self.chunk_bytes <= _LARGEST_CHUNK:
+            raise UsageError(
+                "the size of the bundle's pieces is out of range",
+                why=f"it is {_SMALLEST_CHUNK} bytes to 8 MiB",
+                hint="leave it out: 512Ki passes the usual limits",
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +59,7 @@ class ErrbitSettings:
         ca_file: PEM file with the endpoint's CA; None trusts the public ones.
         allow_http: lets the key cross a network in clear; loopback needs no permission.
         spool_dir: keeps what could not be delivered; None keeps nothing.
+        upload: sends the bundle itself as well; needs ``spool_dir``; None sends notices only.
 
     Raises:
         UsageError: for a project id that cannot stand in an address.
@@ -37,6 +73,7 @@ class ErrbitSettings:
     ca_file: Path | None = None
     allow_http: bool = False
     spool_dir: Path | None = None
+    upload: UploadSettings | None = None
 
     def __post_init__(self) -> None:
         if not _PROJECT.fullmatch(self.project_id):
@@ -50,3 +87,8 @@ class ErrbitSettings:
     def base(self) -> str:
         """The address without a slash at its end."""
         return self.url.rstrip("/")
+
+    @property
+    def identity(self) -> str:
+        """What identifies the endpoint in files: 16 hex digits without the address in them."""
+        return ids.fingerprint(self.base, self.project_id, self.environment)

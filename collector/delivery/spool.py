@@ -41,14 +41,13 @@ class Spool:
         self._max_age = max_age
 
     def put(self, notice: Notice) -> None:
-        """Keeps a notice; one with the same uid is kept once. Raises OSError when it cannot."""
+        """Keeps a notice, in place of one with the same uid. Raises OSError when it cannot."""
         private.prepare(self._directory)
         files = self._files()
-        if any(path.name.endswith(f"-{notice.uid}.json") for path in files):
-            return
         stamp = self._clock.now().astimezone(UTC).strftime(_STAMP)
         place = sum(path.name.startswith(stamp) for path in files) % 10_000
-        final = self._directory / f"{stamp}-{place:04}-{notice.uid}.json"
+        known = (path for path in files if path.name.endswith(f"-{notice.uid}.json"))
+        final = next(known, self._directory / f"{stamp}-{place:04}-{notice.uid}.json")
         content = {
             "uid": notice.uid,
             "name": notice.name,
@@ -57,7 +56,8 @@ class Spool:
             "document": notice.document,
         }
         private.write(final, json.dumps(content).encode())
-        for surplus in [*files, final][: max(len(files) + 1 - self._max_count, 0)]:
+        everything = sorted({*files, final})
+        for surplus in everything[: max(len(everything) - self._max_count, 0)]:
             surplus.unlink(missing_ok=True)
 
     def pending(self) -> list[Notice]:

@@ -5,22 +5,27 @@ from __future__ import annotations
 from collector.bundle.writer import Sealed
 from collector.core.deadline import Deadline
 from collector.core.log import Logger
-from collector.delivery import Delivery, deliver
+from collector.delivery import Delivery, deliver, store_bundle
 from collector.findings import Report
 from collector.pipeline.plan import Plan
 
 _LEAST_SECONDS = 60.0
+_LEAST_SECONDS_WHOLE = 600.0
 
 
 def send(plan: Plan, report: Report, sealed: Sealed, log: Logger) -> Delivery | None:
     """Returns what became of the delivery, None if none was wanted.
 
-    It gets what the run has left, but never less than a minute: the bundle is already safe. A run that is
+    It gets what the run has left, but never less than a minute, or ten where the bundle itself is to be
+    sent: it is already safe on this machine. A run that is
     asked to stop sends nothing more; its notices wait in the spool.
     """
-    settings = plan.options.errbit
-    if settings is None:
-        return None
-    seconds = max(plan.deadline.left(), _LEAST_SECONDS)
+    settings, store = plan.options.errbit, plan.options.store
+    whole = store is not None or (settings is not None and settings.upload is not None)
+    seconds = max(plan.deadline.left(), _LEAST_SECONDS_WHOLE if whole else _LEAST_SECONDS)
     deadline = Deadline(plan.clock, seconds, stop=plan.stop)
-    return deliver(report, sealed, settings, clock=plan.clock, deadline=deadline, log=log)
+    if settings is not None:
+        return deliver(report, sealed, settings, clock=plan.clock, deadline=deadline, log=log, store=store)
+    if store is not None:
+        return store_bundle(sealed, store, clock=plan.clock, deadline=deadline)
+    return None

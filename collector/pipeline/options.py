@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from collector.delivery import ErrbitSettings
+from collector.delivery import ErrbitSettings, StoreSettings
 from collector.kube.config import ConnectionOptions
 from collector.spec import Spec
 
@@ -15,7 +15,8 @@ from collector.spec import Spec
 class RunOptions:
     """Wishes of the operator.
 
-    ``since`` overrides the spec's log window. ``errbit`` is None when nothing is to be delivered.
+    ``since`` overrides the spec's log window. ``errbit`` is None when nothing is to be
+    delivered, ``store`` when the bundle is put nowhere.
     ``policy`` is a file that replaces the shipped policy; ``keep_last`` is how many bundles of this label
     stay in the folder, 0 for all. ``demo`` marks the bundle as made from the
     recorded cluster; ``offline`` says that a directory is read, where no grant would bring more.
@@ -29,6 +30,7 @@ class RunOptions:
     since: datetime | None = None
     policy: Path | None = None
     errbit: ErrbitSettings | None = None
+    store: StoreSettings | None = None
     keep_last: int = 0
     demo: bool = False
     offline: bool = False

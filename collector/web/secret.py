@@ -6,26 +6,27 @@ import re
 
 from collector.core.errors import UsageError
 
-_VISIBLE = re.compile(r"[!-~]{1,512}")
+_VISIBLE = re.compile(r"[!-~]+")
 
 
 class Secret:
     """A value that ``repr``, ``str``, formatting, copying and pickling never show.
 
     Args:
-        value: 1 to 512 visible ASCII characters.
+        value: visible ASCII characters, at least one and at most ``longest``.
         what: what it is, for the error's words.
+        longest: the limit.
 
     Raises UsageError, without the value, for what cannot stand in an HTTP header.
     """
 
     __slots__ = ("_value",)
 
-    def __init__(self, value: str, what: str = "the Errbit API key") -> None:
-        if not _VISIBLE.fullmatch(value):
+    def __init__(self, value: str, what: str = "the Errbit API key", *, longest: int = 512) -> None:
+        if len(value) > longest or not _VISIBLE.fullmatch(value):
             raise UsageError(
                 f"{what} is not usable",
-                why="it must be 1 to 512 visible ASCII characters without spaces",
+                why=f"it must be 1 to {longest} visible ASCII characters without spaces",
                 hint="copy it again from where it was issued, such as the application's page in Errbit",
             )
         self._value = value

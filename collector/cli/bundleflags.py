@@ -1,0 +1,36 @@
+"""The flags that send the bundle itself somewhere; their settings are made elsewhere, so help stays quick."""
+
+from __future__ import annotations
+
+from collector.cli.parser import ENVIRONMENT, Parser
+
+STORE_URL = ENVIRONMENT + "STORE_URL"
+_DEFAULT_REGION = "us-east-1"
+
+
+def add_bundle_flags(made: Parser) -> None:
+    """Adds the flags. Without any of them the bundle stays on this machine."""
+    option = made.option
+    option(
+        "--upload-bundle",
+        "send the bundle itself to the endpoint, in pieces (yes, no)",
+        nargs="?",
+        const="yes",
+        choices=("yes", "no"),
+        default="no",
+    )
+    option("--upload-max-size", "a larger bundle is announced only", default="16Mi", metavar="SIZE")
+    option("--upload-chunk-size", "size of a piece before encoding", default="512Ki", metavar="SIZE")
+    option(
+        "--upload-key-file", "file with the API key of an application for bundles", default="", metavar="FILE"
+    )
+    option("--upload-recipient", "age public key to encrypt for what leaves this machine", default="")
+    option(
+        "--store-url-file",
+        f"file with an address that was signed for PUT (or {STORE_URL})",
+        default="",
+        metavar="FILE",
+    )
+    option("--store-bucket", "bucket of an S3-compatible store, as NAME or NAME/PREFIX", default="")
+    option("--store-endpoint", "address of that store; its keys are AWS_ACCESS_KEY_ID and so on", default="")
+    option("--store-region", "region of that store", default=_DEFAULT_REGION)

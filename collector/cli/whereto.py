@@ -1,0 +1,104 @@
+"""From parsed flags to the settings that send the bundle itself somewhere."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from collector.cli.bundleflags import STORE_URL
+from collector.core import quantity
+from collector.core.errors import UsageError
+from collector.delivery import Secret, StoreSettings, UploadSettings
+from collector.delivery.encrypt import check_recipient
+from collector.delivery.store import Bucket, check_library
+
+_LONGEST_KEY = 4096
+_LONGEST_URL = 4096
+
+
+def upload_settings(arguments: argparse.Namespace) -> UploadSettings | None:
+    """Returns how the bundle goes to the endpoint, None if it does not. Raises UsageError."""
+    if arguments.upload_recipient:
+        check_recipient(arguments.upload_recipient)
+    if arguments.upload_bundle != "yes":
+        return None
+    key = arguments.upload_key_file
+    return UploadSettings(
+        key=Secret(secret_from(key, "the API key for bundles")) if key else None,
+        recipient=arguments.upload_recipient,
+        max_bytes=size_of("--upload-max-size", arguments.upload_max_size),
+        chunk_bytes=size_of("--upload-chunk-size", arguments.upload_chunk_size),
+    )
+
+
+def store_settings(arguments: argparse.Namespace, spool: Path) -> StoreSettings | None:
+    """Returns where the bundle is stored, None if nowhere. Raises UsageError."""
+    file = arguments.store_url_file
+    signed = secret_from(file, "the signed address") if file else os.environ.get(STORE_URL, "").strip()
+    if signed and arguments.store_bucket:
+        raise UsageError(
+            "a signed address and a bucket exclude each other", hint="try: --store-bucket NAME, alone"
+        )
+    if not signed and not arguments.store_bucket:
+        return None
+    return StoreSettings(
+        url=Secret(signed, "the signed address", longest=_LONGEST_URL) if signed else None,
+        bucket=None if signed else _bucket(arguments),
+        recipient=arguments.upload_recipient,
+        scratch=spool,
+        ca_file=Path(arguments.errbit_ca_file) if arguments.errbit_ca_file else None,
+        allow_http=arguments.errbit_allow_http,
+    )
+
+
+def _bucket(arguments: argparse.Namespace) -> Bucket:
+    check_library()
+    found = {
+        name: os.environ.get(f"AWS_{name}", "")
+        for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN")
+    }
+    if not (found["ACCESS_KEY_ID"] and found["SECRET_ACCESS_KEY"]):
+        raise UsageError(
+            "the store's keys are not in the environment",
+            why="AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are both needed",
+            hint="or have an address signed elsewhere: --store-url-file FILE",
+        )
+    parts = urlsplit(arguments.store_endpoint)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/"):
+        raise UsageError(
+            "the store's address is not usable", hint="try: --store-endpoint https://s3.example.com"
+        )
+    name, _, prefix = arguments.store_bucket.partition("/")
+    token = found["SESSION_TOKEN"]
+    return Bucket(
+        endpoint=arguments.store_endpoint,
+        name=name,
+        region=arguments.store_region,
+        access_key=found["ACCESS_KEY_ID"],
+        secret_key=Secret(found["SECRET_ACCESS_KEY"], "the store's secret key"),
+        session_token=Secret(token, "the store's session token", longest=_LONGEST_URL) if token else None,
+        prefix=prefix,
+    )
+
+
+def size_of(flag: str, text: str) -> int:
+    """Returns bytes. Raises UsageError that names the flag."""
+    try:
+        return quantity.size(text)
+    except ValueError as error:
+        raise UsageError(f"{flag}: {error}", hint=f"try: {flag} 16Mi") from error
+
+
+def secret_from(path: str, what: str) -> str:
+    """Returns what a file holds, without white space around it. Raises UsageError."""
+    try:
+        with Path(path).open(encoding="utf-8") as stream:
+            return stream.read(_LONGEST_KEY).strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"cannot read {what} from {path}",
+            why=getattr(error, "strerror", "") or "it is not text",
+            hint=f"put {what} alone into a file that you can read",
+        ) from error

@@ -1,0 +1,114 @@
+"""The command line both ways: a run sends its bundle to a receiver, another person gets it back."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyrage
+import pytest
+
+from collector.cli.main import main
+from collector.core.errors import ExitStatus
+from collector.demo.stage import stage
+from tests.lib.receivers import KEY, no_proxy
+
+_no_proxy = pytest.fixture(autouse=True)(no_proxy)
+TOKEN = "readertoken000000000"
+
+
+@pytest.fixture
+def receiver(tmp_path: Path) -> Iterator[str]:
+    """The verb in a process of its own, as a team would run it."""
+    (tmp_path / "key").write_text(KEY)
+    (tmp_path / "token").write_text(TOKEN)
+    command = [
+        *(sys.executable, "-m", "collector", "receiver", "--listen", "127.0.0.1:0"),
+        *("--key-file", str(tmp_path / "key"), "--token-file", str(tmp_path / "token")),
+        *("--data-dir", str(tmp_path / "notices"), "--max-body", "65536"),
+    ]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        found = re.search(r"http://127\.0\.0\.1:\d+", process.stderr.readline())
+        assert found
+        yield found[0]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == ExitStatus.OK
+
+
+def test_a_run_uploads_its_bundle_encrypted_and_support_gets_it_back(
+    receiver: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    identity = pyrage.x25519.Identity.generate()
+    (tmp_path / "identity").write_text(f"# made for a test\n{identity}\n")
+    with stage(tmp_path, tmp_path / "unused") as scene:
+        status = main(
+            [
+                *("collect", "--kubeconfig", str(scene.kubeconfig), "--dest-dir", str(tmp_path / "out")),
+                *("--errbit-url", receiver, "--errbit-key-file", str(tmp_path / "key")),
+                *("--upload-bundle", "--upload-recipient", str(identity.to_public())),
+                *("--profile", "minimal", "-n", "conductor"),
+            ]
+        )
+    out, err = capsys.readouterr()
+    assert status == ExitStatus.OK, err
+    assert "uploaded encrypted in" in err
+    sent = Path(out.strip())
+    bundle_id = re.search(r"cnd\d{8}t\d{6}z[0-9a-f]{8}", err + _announced(tmp_path / "notices"))
+    assert bundle_id
+    status = main(
+        [
+            *("fetch-bundle", bundle_id[0], "--errbit-url", receiver, "--dest-dir", str(tmp_path / "back")),
+            *("--token-file", str(tmp_path / "token"), "--identity-file", str(tmp_path / "identity")),
+        ]
+    )
+    out, err = capsys.readouterr()
+    assert status == ExitStatus.OK, err
+    assert Path(out.strip()).read_bytes() == sent.read_bytes()
+    assert main(["bundle", "verify", out.strip()]) == ExitStatus.OK
+    assert TOKEN not in out + err
+    assert KEY not in out + err
+    assert [path.name for path in (tmp_path / "back").iterdir()] == [f"{bundle_id[0]}.tar.zst"]
+
+
+def _announced(folder: Path) -> str:
+    return "".join(
+        path.read_text() for path in folder.glob("*.json") if "diagnostic.bundle" in path.read_text()
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["collect", "--upload-bundle", "--upload-recipient", "nobody"], "is not an age public key"),
+        (["collect", "--upload-bundle", "--upload-chunk-size", "1Ki"], "pieces is out of range"),
+        (["collect", "--upload-bundle", "--upload-max-size", "much"], "--upload-max-size"),
+        (["collect", "--store-bucket", "b", "--store-url-file", "{key}"], "exclude each other"),
+        (["collect", "--store-bucket", "bucket"], "the store's keys are not in the environment"),
+        (["fetch-bundle", "cnd1"], "no Errbit was given"),
+        (["fetch-bundle", "cnd1", "--errbit-url", "http://127.0.0.1:9"], "no user's token was given"),
+        (
+            ["fetch-bundle", "../x", "--errbit-url", "http://127.0.0.1:9", "--token-file", "{key}"],
+            "no id of a bundle",
+        ),
+    ],
+)
+def test_wrong_flags_are_told_before_anything_is_done(
+    arguments: list[str],
+    words: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "CONDUCTOR_DIAG_ERRBIT_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "key").write_text(KEY)
+    monkeypatch.setenv("CONDUCTOR_DIAG_ERRBIT_KEY", KEY)
+    given = [part.format(key=tmp_path / "key") for part in arguments]
+    given += ["--errbit-url", "http://127.0.0.1:9"] if given[0] == "collect" else []
+    assert main([*given, "--dest-dir", str(tmp_path / "out")]) == ExitStatus.USAGE
+    assert words in capsys.readouterr().err
