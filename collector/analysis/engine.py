@@ -10,6 +10,7 @@ from collector.analysis import (
     rules_app,
     rules_backup,
     rules_coverage,
+    rules_errbit,
     rules_platform,
     rules_reach,
     rules_server,
@@ -28,6 +29,7 @@ RULES: tuple[Rule, ...] = (
     *rules_app.RULES,
     *rules_platform.RULES,
     *rules_backup.RULES,
+    *rules_errbit.RULES,
     *rules_coverage.RULES,
 )
 

@@ -46,8 +46,14 @@ def backup_card(context: RuleContext) -> BackupCard | None:
 
 
 def timeline(context: RuleContext) -> Iterator[TimelineMark]:
-    """Yields at most 2,000 marks: deploys, backup runs, restarts and warning events."""
-    marks = [*_deploys(context), *_backups(context), *_restarts(context), *_warnings(context)]
+    """Yields at most 2,000 marks: deploys, backup runs, restarts, warning events, exceptions."""
+    marks = [
+        *_deploys(context),
+        *_backups(context),
+        *_restarts(context),
+        *_warnings(context),
+        *_exceptions(context),
+    ]
     yield from sorted(marks, key=lambda mark: (mark.moment, mark.lane, mark.label))[-_MAX_MARKS:]
 
 
@@ -91,6 +97,20 @@ def _restarts(context: RuleContext) -> Iterator[TimelineMark]:
                     label=f"{pod.name}/{string(status, 'name')}: {string(ended, 'reason')}",
                     outcome=Outcome.FAIL,
                 )
+
+
+def _exceptions(context: RuleContext) -> Iterator[TimelineMark]:
+    """Marks the first and the last time of each problem that Conductor's Errbit holds."""
+    for problem in sequence(context.view.document(layout.ERRBIT), "problems"):
+        first, last = (parse_rfc3339(problem.get(key)) for key in ("first", "last"))
+        label = f"{string(problem, 'app')} {string(problem, 'where')}: {string(problem, 'message')}"[:200]
+        if first:
+            yield TimelineMark(lane="exceptions", moment=first, label=f"first {label}", outcome=Outcome.WARN)
+        if last and last != first:
+            count = max(integer(problem, "in_window") - 1, 1)
+            yield TimelineMark(
+                lane="exceptions", moment=last, label=f"last {label}", outcome=Outcome.WARN, count=count
+            )
 
 
 def _warnings(context: RuleContext) -> Iterator[TimelineMark]:

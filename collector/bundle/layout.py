@@ -21,6 +21,7 @@ __all__ = [
     "COLLECTORS",
     "CONDUCTOR",
     "CONDUCTOR_RBAC",
+    "ERRBIT",
     "EVENTS",
     "FINDINGS_JSON",
     "GAPS",
@@ -70,6 +71,7 @@ IMAGES = "versions/images.json"
 VERSIONS = "versions/components.json"
 RELEASES = "helm/releases.json"
 CONDUCTOR = "conductor/release-objects.json"
+ERRBIT = "conductor/errbit.json"
 CONDUCTOR_RBAC = "conductor/rbac.json"
 BACKUPS = "postgres/backups.json"
 API_REQUESTS = "run/api-requests.jsonl"

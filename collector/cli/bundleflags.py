@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from collector.cli.parser import ENVIRONMENT, Parser
 
+TOKEN = ENVIRONMENT + "ERRBIT_TOKEN"
 STORE_URL = ENVIRONMENT + "STORE_URL"
 _DEFAULT_REGION = "us-east-1"
+
+
+def add_source_flags(made: Parser) -> None:
+    """Adds the flags that have Conductor's own Errbit read as evidence."""
+    option = made.option
+    option(
+        "--errbit-source-url",
+        "address of Conductor's Errbit, to read its exceptions; in the cluster it is found",
+        default="",
+    )
+    option("--errbit-token-file", f"file with a user's token for it (or {TOKEN})", default="", metavar="FILE")
 
 
 def add_bundle_flags(made: Parser) -> None:

@@ -7,7 +7,7 @@ import re
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from collector.cli.bundleflags import add_bundle_flags
+from collector.cli.bundleflags import add_bundle_flags, add_source_flags
 from collector.cli.parser import Parser
 from collector.core import quantity
 from collector.core.clock import Clock, OffsetClock, SystemClock, parse_rfc3339
@@ -35,6 +35,7 @@ def parser(prog: str) -> Parser:
     add_scope_flags(made)
     add_connection_flags(made)
     add_errbit_flags(made)
+    add_source_flags(made)
     add_bundle_flags(made)
     return made
 
@@ -153,7 +154,7 @@ def run(arguments: argparse.Namespace) -> int:
         make_spec,
         spool_of,
     )
-    from collector.cli.whereto import store_settings
+    from collector.cli.whereto import errbit_source, store_settings
 
     check_names(arguments)
     if arguments.dry_run:
@@ -171,6 +172,7 @@ def run(arguments: argparse.Namespace) -> int:
         spec=make_spec(arguments),
         errbit=errbit_settings(arguments),
         store=store_settings(arguments, spool_of(arguments)),
+        errbit_source=errbit_source(arguments),
         since=since(arguments, clock) or (offline.since if offline else None),
         policy=Path(arguments.policy) if arguments.policy else None,
         clock=clock,

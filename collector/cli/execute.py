@@ -27,6 +27,7 @@ from collector.redaction import Redactor, load_rules
 from collector.report.machine import result_json, termination_message
 from collector.report.terminal import verdict
 from collector.spec import Spec
+from collector.web.errbit import ErrbitSource
 
 _TERMINATION_LOG = Path("/dev/termination-log")
 _WORST_FIRST = (Outcome.FAIL, Outcome.WARN, Outcome.UNKNOWN)
@@ -43,6 +44,7 @@ def execute(
     policy: Path | None,
     clock: Clock,
     store: StoreSettings | None = None,
+    errbit_source: ErrbitSource | None = None,
     demo: bool = False,
 ) -> int:
     """Collects once. Returns the exit status.
@@ -72,6 +74,7 @@ def execute(
         policy=policy,
         errbit=errbit,
         store=store,
+        errbit_source=errbit_source,
         demo=demo,
         offline=isinstance(source, Offline),
     )

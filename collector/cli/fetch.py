@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from collector.cli.parser import ENVIRONMENT, Parser
-
-TOKEN = ENVIRONMENT + "ERRBIT_TOKEN"
+from collector.cli.bundleflags import TOKEN
+from collector.cli.parser import Parser
 
 
 def parser(prog: str) -> Parser:

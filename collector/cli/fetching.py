@@ -8,8 +8,8 @@ import os
 import sys
 from pathlib import Path
 
+from collector.cli.bundleflags import TOKEN
 from collector.cli.collect import duration
-from collector.cli.fetch import TOKEN
 from collector.cli.whereto import secret_from, size_of
 from collector.core.clock import SystemClock
 from collector.core.deadline import Deadline

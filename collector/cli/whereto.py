@@ -7,12 +7,13 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from collector.cli.bundleflags import STORE_URL
+from collector.cli.bundleflags import STORE_URL, TOKEN
 from collector.core import quantity
 from collector.core.errors import UsageError
 from collector.delivery import Secret, StoreSettings, UploadSettings
 from collector.delivery.encrypt import check_recipient
 from collector.delivery.store import Bucket, check_library
+from collector.web.errbit import ErrbitSource
 
 _LONGEST_KEY = 4096
 _LONGEST_URL = 4096
@@ -30,6 +31,20 @@ def upload_settings(arguments: argparse.Namespace) -> UploadSettings | None:
         recipient=arguments.upload_recipient,
         max_bytes=size_of("--upload-max-size", arguments.upload_max_size),
         chunk_bytes=size_of("--upload-chunk-size", arguments.upload_chunk_size),
+    )
+
+
+def errbit_source(arguments: argparse.Namespace) -> ErrbitSource | None:
+    """Returns the Errbit to read as evidence, None without a token. Raises UsageError."""
+    file = arguments.errbit_token_file
+    token = secret_from(file, "the user's token") if file else os.environ.get(TOKEN, "").strip()
+    if not token and not arguments.errbit_source_url:
+        return None
+    return ErrbitSource(
+        token=Secret(token, "the user's token"),
+        url=arguments.errbit_source_url,
+        ca_file=Path(arguments.errbit_ca_file) if arguments.errbit_ca_file else None,
+        allow_http=arguments.errbit_allow_http,
     )
 
 

@@ -5,6 +5,7 @@ from collector.collectors.choice import Choice, choose
 from collector.collectors.cluster import CLUSTER
 from collector.collectors.conductor import CONDUCTOR
 from collector.collectors.digest import Digest
+from collector.collectors.errbit import ERRBIT
 from collector.collectors.facts import FACTS
 from collector.collectors.itself import ITSELF
 from collector.collectors.local import local_collector
@@ -14,6 +15,6 @@ from collector.collectors.resources import RESOURCES
 from collector.collectors.versions import VERSIONS
 from collector.collectors.workloads import WORKLOADS
 
-COLLECTORS = (WORKLOADS, CLUSTER, CONDUCTOR, LOGS, POSTGRES, VERSIONS, FACTS, RESOURCES, ITSELF)
+COLLECTORS = (WORKLOADS, CLUSTER, CONDUCTOR, LOGS, POSTGRES, ERRBIT, VERSIONS, FACTS, RESOURCES, ITSELF)
 
 __all__ = ["COLLECTORS", "Choice", "Collector", "Context", "Digest", "Need", "choose", "local_collector"]

@@ -19,6 +19,7 @@ from collector.kube.discovery import Discovery
 from collector.kube.errors import ApiError
 from collector.records import Gap, Json, Record, Status
 from collector.spec import Catalog, Spec
+from collector.web.errbit import ErrbitSource
 
 LISTS_AT_ONCE = 4
 """Lists read at the same time: a page of 500 pods takes some 30 MB while it is redacted."""
@@ -35,7 +36,10 @@ class Need:
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """What a collector may look at. ``version`` is the server's /version answer, empty if unreadable."""
+    """What a collector may look at. ``version`` is the server's /version answer, empty if unreadable.
+
+    ``errbit`` is None when no Errbit is to be read.
+    """
 
     api: Api
     clock: Clock
@@ -46,6 +50,7 @@ class Context:
     version: Json
     digest: Digest
     since: datetime
+    errbit: ErrbitSource | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -164,6 +164,7 @@ def _context(options: RunOptions, api: Api, found: Survey, started: datetime) ->
         choices=choose(found.discovery, catalog, options.spec),
         version=found.version,
         digest=Digest(),
+        errbit=options.errbit_source,
         since=options.since or started - window,
     )
 

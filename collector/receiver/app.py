@@ -27,7 +27,6 @@ from collector.records.model import Json
 
 _NOTICES = re.compile(r"/api/v3/projects/([^/.]+)/(?:create-notice|notices)(?:\.json)?")
 _NOTICES_V2 = "/notifier_api/v2/notices"
-_APP_NAME = "conductor-diag receiver"
 
 
 class Receiver:
@@ -39,18 +38,31 @@ class Receiver:
         clock: gives notices their time.
         app_version: the application's latest version; notices of an older one are turned away.
         token: opens what can be read back; empty for nobody.
+        app_name: the application's name.
+
+    Attributes:
+        faults: what goes wrong with the next answers to notices.
+        faults_on_reading: True lets what is read back take its part of the faults.
     """
 
     def __init__(
-        self, key: str, *, store: Store, clock: Clock, app_version: str | None = None, token: str = ""
+        self,
+        key: str,
+        *,
+        store: Store,
+        clock: Clock,
+        app_version: str | None = None,
+        token: str = "",
+        app_name: str = "conductor-diag receiver",
     ) -> None:
         self._key = key
         self._store = store
         self._clock = clock
         self._app_version = app_version
         self.app_id = secrets.token_hex(12)
-        self._reading = Reading(store, app=(self.app_id, _APP_NAME), key=key, token=token)
+        self._reading = Reading(store, app=(self.app_id, app_name), key=key, token=token)
         self.faults = Faults()
+        self.faults_on_reading = False
 
     def __repr__(self) -> str:
         return f"Receiver(app_version={self._app_version!r})"

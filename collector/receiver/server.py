@@ -83,7 +83,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._write(request)
             self._linger()
             return
-        fault = self.server.receiver.faults.take() if request.method == "POST" else None
+        receiver = self.server.receiver
+        fault = receiver.faults.take() if request.method == "POST" or receiver.faults_on_reading else None
         if fault and fault.kind == "reset":
             self._reset()
         elif fault and fault.kind == "status":

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
+from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 import tenacity
@@ -64,6 +65,16 @@ class ListedProblem:
     count: int
     resolved: bool
     resolved_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrbitSource:
+    """An Errbit to read evidence from. ``url`` is empty where it is to be found in the cluster."""
+
+    token: Secret
+    url: str = ""
+    ca_file: Path | None = None
+    allow_http: bool = False
 
 
 class ErrbitReader:

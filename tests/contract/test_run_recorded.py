@@ -141,14 +141,22 @@ def test_other_kubernetes_versions(tmp_path: Path, version: str, expected: str) 
     assert found["CND-PRE-001 kubernetes"] == ("fail", expected, "C2b C2a")
 
 
-def test_notices_reach_errbit_and_group_over_runs(tmp_path: Path) -> None:
+def test_notices_reach_errbit_once_a_day_and_group_over_runs(tmp_path: Path) -> None:
     receiver = Receiver("0123456789abcdef", store=Store(), clock=StoppedClock(recording().recorded_at))
     with serve(receiver) as url:
-        settings = ErrbitSettings(url=url, key=Secret("0123456789abcdef"), spool_dir=tmp_path / "spool")
-        results = [collect(recording(), tmp_path / str(n), errbit=settings) for n in range(2)]
+        settings = [
+            ErrbitSettings(url=url, key=Secret("0123456789abcdef"), spool_dir=tmp_path / name)
+            for name in ("one", "one", "another")
+        ]
+        results = [collect(recording(), tmp_path / str(n), errbit=s) for n, s in enumerate(settings)]
     assert all(result.delivery and result.delivery.complete for result in results)
     sent = len(results[0].report.findings) + 1
-    assert len(receiver.notices()) == 2 * sent
-    assert all(problem.count % 2 == 0 for problem in receiver.problems())
+    assert [result.delivery.sent for result in results if result.delivery] == [sent, 1, sent]
+    assert len(receiver.notices()) == 2 * sent + 1
+    announced = [
+        problem.count for problem in receiver.problems() if problem.error_class == "diagnostic.bundle"
+    ]
+    assert announced == [3]
+    assert len(receiver.problems()) <= sent
     for result in results:
         assert b"0123456789abcdef" not in whole(result.bundle.path)

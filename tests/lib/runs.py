@@ -22,6 +22,7 @@ from collector.pipeline import RunOptions, RunResult, run
 from collector.pipeline.interrupt import Interrupt
 from collector.redaction import Redactor, load_rules
 from collector.spec import Spec, load_spec
+from collector.web.errbit import ErrbitSource
 from tests.lib.clusters import connection
 from tests.lib.faulty import FaultyApi
 
@@ -51,6 +52,7 @@ def collect(
     collectors: tuple[Collector, ...] = COLLECTORS,
     spec: Spec | None = None,
     errbit: ErrbitSettings | None = None,
+    errbit_source: ErrbitSource | None = None,
     request_timeout: float = 3.0,
     headers: dict[str, str] | None = None,
     requests: list[str] | None = None,
@@ -72,7 +74,12 @@ def collect(
     sink = LogSink(None)
     log = make_logger(sink, clock=clock, run_id=bundle_id, json_lines=True, processors=(redactor.processor,))
     options = RunOptions(
-        connection=ConnectionOptions(), spec=spec or load_spec(), dest_dir=folder, errbit=errbit, demo=True
+        connection=ConnectionOptions(),
+        spec=spec or load_spec(),
+        dest_dir=folder,
+        errbit=errbit,
+        errbit_source=errbit_source,
+        demo=True,
     )
     with serve(faulty) as url:
         link = connection(url, request_timeout=request_timeout)
