@@ -73,13 +73,20 @@ class Courier:
         """Sends what is pending; what was accepted, or turned away for its own sake, leaves the spool."""
         outcomes = []
         for notice in self.pending():
-            if self._ledger and self._ledger.arrived(notice.uid):
+            if self._overtaken(notice):
                 self._forget(notice)
             elif deadline.expired:
                 outcomes.append((Fate.SPOOLED, _NO_TIME))
             else:
                 outcomes.append(self._carry(notice, deadline, kept=True))
         return self._told(summarise(outcomes, self._host))
+
+    def _overtaken(self, notice: Notice) -> bool:
+        """True for what arrived before a process could forget it, or was told since by a newer run."""
+        if self._ledger is None:
+            return False
+        told = bool(notice.finding) and self._ledger.told(notice.finding, notice.rank)
+        return told or self._ledger.arrived(notice.uid)
 
     def _carry(self, notice: Notice, deadline: Deadline, *, kept: bool) -> tuple[Fate, Receipt]:
         receipt = self.client.send(notice, deadline)

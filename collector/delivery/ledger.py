@@ -6,16 +6,15 @@ process dies at, the next one knows what has arrived.
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Annotated
 
-from collector.core.clock import Clock, parse_rfc3339, rfc3339
+import msgspec
+
+from collector.core.clock import Clock
 from collector.delivery import private
 from collector.delivery.notice import Notice
-from collector.records import Json
-from collector.records.access import integer, string
 
 NAME = "ledger.jsonl"
 # A nightly run that begins a little earlier than yesterday's still tells what it found.
@@ -25,13 +24,15 @@ _MAX_BYTES = 4 * 1024 * 1024
 _MAX_LINES = 20_000
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Told:
-    at: datetime
+class _Told(msgspec.Struct, frozen=True, kw_only=True):
+    at: Annotated[datetime, msgspec.Meta(tz=True)]
     endpoint: str
     uid: str
     finding: str
     rank: int
+
+
+_LINE = msgspec.json.Decoder(_Told)
 
 
 class Ledger:
@@ -75,7 +76,7 @@ class Ledger:
         )
         self._lines.append(line)
         private.prepare(self._path.parent)
-        private.append(self._path, _encode(line))
+        private.append(self._path, msgspec.json.encode(line))
 
     def _load(self) -> list[_Told]:
         raw = private.read(self._path, _MAX_BYTES).splitlines()
@@ -83,35 +84,13 @@ class Ledger:
         found = [line for line in map(_decode, raw) if line and line.at > oldest]
         kept = found[-_MAX_LINES:]
         if len(raw) > 2 * len(kept) + 100:
-            private.write(self._path, b"".join(_encode(line) + b"\n" for line in kept))
+            private.write(self._path, b"".join(msgspec.json.encode(line) + b"\n" for line in kept))
         return kept
-
-
-def _encode(line: _Told) -> bytes:
-    return json.dumps(
-        {
-            "at": rfc3339(line.at),
-            "endpoint": line.endpoint,
-            "uid": line.uid,
-            "finding": line.finding,
-            "rank": line.rank,
-        }
-    ).encode()
 
 
 def _decode(raw: bytes) -> _Told | None:
     """Returns one line; None for what is none, such as the last one of a process that was killed."""
     try:
-        content: Json = json.loads(raw)
-    except (ValueError, RecursionError):
+        return _LINE.decode(raw)
+    except (msgspec.MsgspecError, RecursionError):
         return None
-    at = parse_rfc3339(content.get("at")) if isinstance(content, dict) else None
-    if at is None or not string(content, "uid"):
-        return None
-    return _Told(
-        at=at,
-        endpoint=string(content, "endpoint"),
-        uid=string(content, "uid"),
-        finding=string(content, "finding"),
-        rank=integer(content, "rank"),
-    )
