@@ -43,7 +43,7 @@ VERBS = (
     ),
     Verb("analyze", "collector.cli.analyze", "judge an existing bundle again, offline"),
     Verb("bundle", "collector.cli.bundle", "list, print and verify what a bundle holds"),
-    Verb("upload", "collector.cli.upload", "send notices that an earlier run could not deliver"),
+    Verb("upload", "collector.cli.upload", "send what an earlier run could not deliver"),
     Verb("fetch-bundle", "collector.cli.fetch", "get an uploaded bundle back out of an Errbit"),
     Verb("receiver", "collector.cli.receiver", "be an Errbit-compatible endpoint on this machine"),
     Verb("demo", "collector.cli.demo", "see it work on a recorded cluster; needs no cluster and no network"),

@@ -17,6 +17,7 @@ from collector.delivery.settings import ErrbitSettings
 from collector.delivery.uploadlog import UploadLog, header
 from collector.delivery.verdict import Cause, Receipt, Verdict
 
+_SURE_CHUNKS = 100
 _LATER = "send the rest: conductor-diag upload"
 
 
@@ -130,7 +131,10 @@ class BundleUpload:
         log.remove()
         how = " encrypted" if log.header.parcel.encryption != "none" else ""
         size = human_bytes(log.header.parcel.size)
-        return Uploaded(words=f"{size} uploaded{how} in {len(pieces)} pieces")
+        words = f"{size} uploaded{how} in {len(pieces)} pieces"
+        if len(pieces) > _SURE_CHUNKS:
+            words += f" (a fork of Errbit keeps only the newest {_SURE_CHUNKS} whole; fetch it soon there)"
+        return Uploaded(words=words)
 
 
 def _stopped(log: UploadLog, receipt: Receipt) -> Uploaded:

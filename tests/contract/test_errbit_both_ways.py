@@ -13,9 +13,13 @@ import pyrage
 import pytest
 
 from collector.cli.main import main
+from collector.core.clock import SystemClock
 from collector.core.errors import ExitStatus
+from collector.delivery.notice import Site
+from collector.delivery.notices import notices
+from collector.delivery.spool import Spool
 from collector.demo.stage import stage
-from tests.lib.receivers import KEY, no_proxy
+from tests.lib.receivers import KEY, Bundle, no_proxy, report
 
 _no_proxy = pytest.fixture(autouse=True)(no_proxy)
 TOKEN = "readertoken000000000"
@@ -112,3 +116,14 @@ def test_wrong_flags_are_told_before_anything_is_done(
     given += ["--errbit-url", "http://127.0.0.1:9"] if given[0] == "collect" else []
     assert main([*given, "--dest-dir", str(tmp_path / "out")]) == ExitStatus.USAGE
     assert words in capsys.readouterr().err
+
+
+def test_an_upload_of_a_named_spool_finds_it(
+    receiver: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Spool(tmp_path / "elsewhere", clock=SystemClock()).put(
+        notices(report(), Bundle(), Site(environment="e", hostname="h"))[0]
+    )
+    flags = ["--errbit-url", receiver, "--errbit-key-file", str(tmp_path / "key")]
+    assert main(["upload", "--spool", str(tmp_path / "elsewhere"), *flags]) == ExitStatus.OK
+    assert "1 of 1 notices delivered" in capsys.readouterr().err

@@ -7,7 +7,10 @@ import dataclasses
 import functools
 import hashlib
 import json
+import signal
+import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,11 +18,15 @@ from typing import Any
 import pyrage
 import pytest
 
+from collector.core.clock import SystemClock
 from collector.core.errors import BundleError, UndeliveredError
 from collector.delivery import Delivery, DeliveryState, resend_spool
 from collector.delivery.errbit import ErrbitClient
+from collector.delivery.notice import Origin
+from collector.delivery.whole import Pieces
 from collector.receiver import Fault, Receiver, Store, StoredNotice, serve
 from collector.web.errbit import ErrbitReader
+from collector.web.http import HttpClient
 from collector.web.secret import Secret
 from tests.lib.receivers import (
     KEY,
@@ -32,7 +39,7 @@ from tests.lib.receivers import (
     settings,
     spool_path,
 )
-from tests.lib.uploads import BUNDLE_ID, MEBI, TOKEN, bundle, get, send
+from tests.lib.uploads import BUNDLE_ID, MEBI, TOKEN, bundle, get, send, uploading
 
 _no_proxy = pytest.fixture(autouse=True)(no_proxy)
 clock = pytest.fixture(new_clock)
@@ -91,6 +98,37 @@ def test_twelve_megabytes_pass_a_limit_with_the_client_killed_three_times(
     # Killed between the endpoint's yes and the log's line, a piece is sent once more: at most one for a kill.
     assert pieces <= len(offsets) <= pieces + 3
     assert len(set(offsets)) == pieces
+
+
+@pytest.mark.timeout(180)
+def test_a_real_process_killed_three_times_uploads_the_whole(tmp_path: Path) -> None:
+    file, system = bundle(tmp_path, 12 * MEBI), SystemClock()
+    folder = tmp_path / "conductor-diag-spool"
+    (tmp_path / "key").write_text(KEY)
+    with running(token=TOKEN, max_body=65_536) as (receiver, url):
+        with HttpClient() as http:
+            origin = Origin(bundle_id=BUNDLE_ID, label="l", case="", policy_id="p", agent_version="0.1.0")
+            assert Pieces(uploading(url, folder), http, system).begin(file, origin) == []
+        command = [
+            *(sys.executable, "-m", "collector", "upload", "--dest-dir", str(tmp_path)),
+            *("--errbit-url", url, "--errbit-key-file", str(tmp_path / "key")),
+        ]
+        for wanted in (5, 30, 80):
+            with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+                _wait_for(receiver, wanted)
+                process.send_signal(signal.SIGKILL)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+        assert done.returncode == 0, done.stderr
+        assert "12.0 MiB uploaded in 280 pieces (a fork of Errbit keeps only" in done.stderr
+        assert get(url, FakeClock(), tmp_path / "back").sha256 == file.sha256
+    assert 281 <= len(_chunks(receiver)) <= 284
+
+
+def _wait_for(receiver: Receiver, count: int) -> None:
+    end = time.monotonic() + 60
+    while len(receiver.notices()) < count:
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def _kill_after(patched: pytest.MonkeyPatch, count: int, receiver: Receiver) -> None:
