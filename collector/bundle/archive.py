@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from collector.bundle.frames import USUAL_RATIO
@@ -67,13 +67,17 @@ class Archive:
             waiting = self._tar.position - self._tar.table.content
             return self._tar.table.compressed + waiting // USUAL_RATIO
 
-    def publish(self, manifest_path: str, manifest: Spool) -> tuple[str, int]:
-        """Writes the manifest as the last member, ends the file and names it. Returns sha256 and size."""
+    def publish(self, manifest_path: str, manifest: Spool, prove: Callable[[Path], None]) -> tuple[str, int]:
+        """Writes the manifest as the last member, ends the file and names it. Returns sha256 and size.
+
+        ``prove`` sees the finished file before it has its name; what it raises keeps it from getting one.
+        """
         with self._lock:
             self._require_open()
             self._tar.flush()  # readers look for the manifest at the start of a frame
             self._tar.add(manifest_path, manifest)
             self._tar.finish()
+            prove(self._output.partial)
             self._output.publish()
             self._closed = True
             return self._output.sha256, self._output.size

@@ -65,6 +65,11 @@ class OutputFile:
         """Digest of everything written."""
         return self._hash.hexdigest()
 
+    @property
+    def partial(self) -> Path:
+        """Where the content is until it is published."""
+        return self._partial
+
     def publish(self) -> None:
         """Makes the content durable and gives it its final name, never in place of another file."""
         os.fsync(self._file.fileno())

@@ -129,11 +129,17 @@ class BundleWriter:
         """Returns access to what is committed, now and later, until the bundle is sealed."""
         return self._archive
 
-    def seal(self, manifest: Callable[[Sequence[Entry]], Redacted]) -> Sealed:
+    def seal(
+        self,
+        manifest: Callable[[Sequence[Entry]], Redacted],
+        *,
+        prove: Callable[[Path], None] = lambda _: None,
+    ) -> Sealed:
         """Adds the manifest, ends the file and gives it its name. Entries still open are left out.
 
         Args:
             manifest: gets the entries, returns the content of manifest.json.
+            prove: gets the finished file before it has its name; what it raises leaves nothing behind.
 
         Raises:
             OutputError: the disk refuses or the name is taken meanwhile; nothing is left behind.
@@ -149,7 +155,7 @@ class BundleWriter:
             spool.write(require_redacted(manifest(entries)))
             if spool.size > MAX_MANIFEST:
                 raise OutputError("the manifest is too large", why=f"the limit is {MAX_MANIFEST} bytes")
-            sha256, size = self._archive.publish(layout.MANIFEST_JSON, spool)
+            sha256, size = self._archive.publish(layout.MANIFEST_JSON, spool, prove)
             self._state = _State.SEALED
         return Sealed(path=self._path, sha256=sha256, size=size, entries=len(entries))
 

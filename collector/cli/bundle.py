@@ -1,15 +1,17 @@
-"""``bundle ls|cat|verify``: looks into a bundle without unpacking it."""
+"""``bundle ls|cat|show|verify``: looks into a bundle without unpacking it."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from pathlib import Path
 
 from collector.bundle.reader import BundleReader
 from collector.cli.parser import Parser
 from collector.core.errors import BundleError, ExitStatus
 from collector.core.text import block, display
+from collector.records import EntryStatus
 
 
 def parser(prog: str) -> Parser:
@@ -20,19 +22,25 @@ def parser(prog: str) -> Parser:
         examples=(
             f"{prog} ls BUNDLE.tar.zst",
             f"{prog} cat BUNDLE.tar.zst summary.md",
+            f"{prog} show --redactions BUNDLE.tar.zst",
             f"{prog} verify BUNDLE.tar.zst",
         ),
     )
-    verbs = made.add_subparsers(dest="action", required=True, metavar="ls|cat|verify", parser_class=Parser)
+    verbs = made.add_subparsers(
+        dest="action", required=True, metavar="ls|cat|show|verify", parser_class=Parser
+    )
     for name, text in (
         ("ls", "list the entries: size, status, path"),
         ("cat", "print one entry"),
+        ("show", "say what the run was, or with --redactions what was hidden where"),
         ("verify", "check every digest, the manifest and the seek table"),
     ):
         sub = verbs.add_parser(name, help=text, description=text.capitalize() + ".")
         sub.add_argument("bundle", type=Path, help="bundle file")
         if name == "cat":
             sub.add_argument("entry", help="path inside the bundle, as ls prints it")
+        if name == "show":
+            sub.option("--redactions", "placeholders by kind and entry; never values", action="store_true")
     return made
 
 
@@ -44,6 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
                 print(f"{entry.size:>11}  {entry.status:<9}  {display(entry.path)}")
         elif arguments.action == "cat":
             _cat(reader, arguments)
+        elif arguments.action == "show":
+            _show(reader, redactions=arguments.redactions)
         else:
             return _verify(reader, arguments)
     return ExitStatus.OK
@@ -62,6 +72,23 @@ def _cat(reader: BundleReader, arguments: argparse.Namespace) -> None:
         else:
             sys.stdout.buffer.write(chunk)
     sys.stdout.flush()
+
+
+def _show(reader: BundleReader, *, redactions: bool) -> None:
+    """Prints what the manifest says of the run, or its count of placeholders."""
+    if not redactions:
+        for key, value in reader.manifest().run.items():
+            if isinstance(value, str | int | float | bool) and value != "":
+                print(f"{display(key):<20}  {display(value)}")
+        return
+    total: Counter[str] = Counter()
+    for entry in reader.entries():
+        total.update(entry.redactions)
+        kinds = ", ".join(f"{display(kind)} {count}" for kind, count in sorted(entry.redactions.items()))
+        if kinds or entry.status is EntryStatus.WITHHELD:
+            print(f"{display(entry.path)}: {kinds or 'withheld'}")
+    kinds = ", ".join(f"{display(kind)} {count}" for kind, count in total.most_common())
+    print(f"in all: {kinds or 'nothing was hidden'}")
 
 
 def _verify(reader: BundleReader, arguments: argparse.Namespace) -> int:

@@ -10,6 +10,7 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
+from collector.cli.redactor import make_redactor
 from collector.collectors import COLLECTORS
 from collector.core.clock import Clock
 from collector.core.errors import ExitStatus
@@ -23,7 +24,6 @@ from collector.kube.config import Connection, ConnectionOptions, CredentialsErro
 from collector.pipeline import RunOptions, RunResult, run
 from collector.pipeline.interrupt import Interrupt
 from collector.pipeline.ticket import file_info
-from collector.redaction import Redactor, load_rules
 from collector.report.machine import result_json, termination_message
 from collector.report.terminal import verdict
 from collector.spec import Spec
@@ -53,7 +53,7 @@ def execute(
     early, and AbortedError for a signal that does.
     """
     bundle_id = new_bundle_id(clock.now())
-    redactor = Redactor(load_rules(), configmap_values=spec.redaction.config_map_values)
+    redactor = make_redactor(spec)
     sink = LogSink(sys.stderr, live=_is_live(arguments))
     log = make_logger(
         sink,

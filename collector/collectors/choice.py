@@ -10,7 +10,7 @@ from collector.kube.discovery import ApiResource, Discovery
 from collector.spec import Catalog, CatalogRow, Spec
 
 _REST = "resources"
-_NO_SECRETS = "Secrets are not read (their names and labels: secrets: metadata in the spec)"
+_NO_SECRETS = "Secrets are not read (their names and labels: secretObjects: metadata in the spec)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +58,7 @@ def _choice(
     row = rows.get(key)
     collector = row.collector if row else _REST
     if _holds_secrets(resource, catalog):
-        named = spec.secrets == "metadata"
+        named = spec.secret_objects == "metadata"
         why = (_not_run(_REST, spec) or _excluded(resource, spec)) if named else _NO_SECRETS
         return Choice(resource=resource, collector=_REST, skipped=why, metadata_only=named)
     if row:

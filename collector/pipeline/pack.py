@@ -13,6 +13,7 @@ from collector.core.log import LogSink
 from collector.findings import Report
 from collector.pipeline.gather import Gathered
 from collector.pipeline.plan import Plan
+from collector.pipeline.proof import Proof
 from collector.records import Entry, Json, Redacted
 from collector.report.findings_json import findings_json
 from collector.report.html import report_html
@@ -54,14 +55,14 @@ def pack_reports(plan: Plan, report: Report, writer: BundleWriter, sink: LogSink
     _add(plan, writer, layout.REDACTION_LEDGER, {"total": dict(report.run.redactions), "entries": ledger})
 
 
-def seal(plan: Plan, report: Report, writer: BundleWriter) -> Sealed:
-    """Writes the manifest and closes the bundle."""
+def seal(plan: Plan, report: Report, writer: BundleWriter, proof: Proof) -> Sealed:
+    """Writes the manifest and closes the bundle, once nothing secret is found in it."""
     run = msgspec.to_builtins(report.run)
 
     def content(entries: Sequence[Entry]) -> Redacted:
         return plan.redactor.document(manifest.build(run, entries), Counter())
 
-    return writer.seal(content)
+    return writer.seal(content, prove=proof.check)
 
 
 def _add(plan: Plan, writer: BundleWriter, path: str, value: Json) -> None:

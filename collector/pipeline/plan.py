@@ -24,6 +24,7 @@ from collector.kube.requestlog import RequestLog
 from collector.pipeline.gather import Gathered
 from collector.pipeline.options import RunOptions
 from collector.pipeline.place import bundle_path, prepare_folder
+from collector.pipeline.proof import COLLECTOR as PROOF
 from collector.pipeline.selection import selected
 from collector.pipeline.survey import Survey, survey, unread
 from collector.pipeline.unreachable import announce, login_refusal, unreachable
@@ -60,7 +61,7 @@ class Plan:
         log = self.context.api.log
         connection = self.context.api.connection
         redactions: Counter[str] = Counter()
-        for entry in writer.entries:
+        for entry in (e for e in writer.entries if e.collector != PROOF):
             redactions.update(entry.redactions)
         clean: Counter[str] = Counter()
         skew = log.clock_skew

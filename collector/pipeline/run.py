@@ -23,6 +23,7 @@ from collector.pipeline.options import RunOptions
 from collector.pipeline.pack import pack_account, pack_reports, seal
 from collector.pipeline.plan import Plan, make_plan
 from collector.pipeline.progress import Progress
+from collector.pipeline.proof import Proof, agent_secrets
 from collector.pipeline.retention import prune
 from collector.pipeline.ticket import temporary_files, write_ticket
 from collector.redaction import Redactor
@@ -91,11 +92,14 @@ def run(
         interrupt.keeping(plan.path, *temporary_files(plan.path)),
         BundleWriter(plan.path, mtime=plan.started) as writer,
     ):
+        proof = Proof(agent_secrets(connection, options))
+        budget = Budget(quantity.size(options.spec.limits.bundle))
+        proof.plant(plan.redactor, writer, budget)
         gatherer = Gatherer(
             plan.context,
             redactor=plan.redactor,
             writer=writer,
-            budget=Budget(quantity.size(options.spec.limits.bundle)),
+            budget=budget,
             deadline=plan.collecting,
             log=log,
             progress=Progress(sink, log),
@@ -106,7 +110,7 @@ def run(
         pack_account(plan, gathered, writer)
         report = judge(writer.reader(), plan.run_info(gathered, writer), plan.policy)
         pack_reports(plan, report, writer, sink)
-        sealed = seal(plan, report, writer)
+        sealed = seal(plan, report, writer, proof)
         ticket = write_ticket(report, sealed, log)
         if options.keep_last and not plan.unreachable:
             prune(options.dest_dir, options.label, options.keep_last)

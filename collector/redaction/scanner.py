@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import base64
 import html
+import importlib
 import json
 import re
 import urllib.parse
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 _SHORTEST = 6
 _SHORTEST_ENCODED = 8
 _PIECE = 1024 * 1024
 _OVERLAP = 8 * 1024
+_GROUP = 40
 _BREAKS = b"\r\n"
 _WRAPPED = ("plain", "base64")
 _FORMATS: tuple[tuple[str, bytes, bytes], ...] = (
@@ -70,6 +73,8 @@ class Scanner:
                 for form, spelling in _spellings(value):
                     wanted.setdefault(spelling, (label, form))
         self._wanted = tuple(wanted.items())
+        self._quick = _finders([*wanted, *(mark for _, mark, _ in _FORMATS)])
+        self._quick_wrapped = _finders([s for s, (_, form) in wanted.items() if form in _WRAPPED])
         self._formats = tuple((what, mark, re.compile(pattern)) for what, mark, pattern in _FORMATS)
 
     def scan(self, entry: str, chunks: Iterable[bytes]) -> tuple[Hit, ...]:
@@ -82,6 +87,8 @@ class Scanner:
 
     def _in(self, window: bytes) -> Iterator[tuple[str, str, int]]:
         joined = window.translate(None, _BREAKS)
+        if not (_any(self._quick, window) or _any(self._quick_wrapped, joined)):
+            return
         for spelling, (label, form) in self._wanted:
             at = window.find(spelling)
             if at >= 0:
@@ -92,6 +99,22 @@ class Scanner:
             hit = pattern.search(window) if mark in window else None
             if hit:
                 yield what, "format", hit.start()
+
+
+def _finders(words: Sequence[bytes]) -> list[Any] | None:
+    """Returns quick searches for ``words``, None where the module for it is not installed."""
+    try:
+        module: Any = importlib.import_module("ahocorasick_rs")
+    except ImportError:
+        return None
+    first = module.MatchKind.LeftmostFirst
+    groups = (list(words[at : at + _GROUP]) for at in range(0, len(words), _GROUP))
+    return [module.BytesAhoCorasick(group, matchkind=first) for group in groups]
+
+
+def _any(finders: list[Any] | None, text: bytes) -> bool:
+    """True if one of the words may stand in ``text``: a first look, which the caller follows up."""
+    return finders is None or any(finder.find_matches_as_indexes(text) for finder in finders)
 
 
 def _windows(chunks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:

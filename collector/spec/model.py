@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -85,9 +85,16 @@ class Backups(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Redaction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    """ConfigMaps whose values may be kept (still redacted by the text rules), as ``namespace/name``."""
+    """What is hidden beyond the shipped rules, and what need not be.
+
+    ``config_map_values`` are ConfigMaps (``namespace/name``) whose values may be kept, subject to the text
+    rules. ``profiles`` add personal data: emails, addresses, hostnames. ``rules`` are the site's own; each
+    has an ``id`` and one of ``literal``, ``regex`` (RE2) and ``jsonPath``.
+    """
 
     config_map_values: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
+    rules: tuple[dict[str, Any], ...] = ()
 
 
 class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -96,7 +103,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     ``namespaces`` narrows what is read; empty means all that the rights allow, without
     ``exclude_namespaces``. ``profile`` sets how much: ``minimal`` is what a diagnosis needs first,
     ``standard`` every kind of object and the logs of Conductor and of pods in trouble, ``full`` all logs.
-    ``secrets``: ``metadata`` reads names and labels of Secrets, never their values.
+    ``secret_objects``: ``metadata`` reads names and labels of Secrets, never their values.
     """
 
     api_version: str = "conductor-diag/v1"
@@ -108,7 +115,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
     resources: Resources = msgspec.field(default_factory=Resources)
-    secrets: Literal["never", "metadata"] = "never"
+    secret_objects: Literal["never", "metadata"] = "never"
     logs: Logs = msgspec.field(default_factory=Logs)
     limits: Limits = msgspec.field(default_factory=Limits)
     backups: Backups = msgspec.field(default_factory=Backups)

@@ -178,7 +178,7 @@ def test_of_secrets_only_names_and_labels_are_asked_for_and_kept(tmp_path: Path,
     def faults(api: FaultyApi) -> None:
         api.on("*secrets*", note)
 
-    result = collect(with_secrets(version), tmp_path, faults=faults, spec=spec(secrets="metadata"))
+    result = collect(with_secrets(version), tmp_path, faults=faults, spec=spec(secret_objects="metadata"))
     sound(result, tmp_path)
     row = resources(result.bundle.path)["secrets"]
     assert (row["state"], row["objects"], row["metadata_only"]) == ("read", 1, True)
@@ -196,7 +196,7 @@ def test_a_server_that_sends_whole_secrets_all_the_same_is_not_listened_to(tmp_p
     def faults(api: FaultyApi) -> None:
         api.on("/api/v1/secrets*", faulty.refused(Response.of(SECRETS)))
 
-    result = collect(with_secrets("v1.17"), tmp_path, faults=faults, spec=spec(secrets="metadata"))
+    result = collect(with_secrets("v1.17"), tmp_path, faults=faults, spec=spec(secret_objects="metadata"))
     sound(result, tmp_path)
     assert gaps(result)["list secrets"] == "failed"
     assert resources(result.bundle.path)["secrets"]["state"] == "missing"

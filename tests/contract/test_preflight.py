@@ -113,7 +113,7 @@ def test_less_to_read_needs_fewer_rights() -> None:
 
 def test_secrets_are_asked_for_only_if_the_operator_wants_their_names() -> None:
     assert "secrets" not in names(found(), Allowed.YES) | names(found(), Allowed.NO)
-    assert "secrets" in names(found(wish=spec(secrets="metadata")), Allowed.NO)
+    assert "secrets" in names(found(wish=spec(secret_objects="metadata")), Allowed.NO)
 
 
 def test_a_server_that_is_not_there_is_unreachable() -> None:

@@ -100,8 +100,8 @@ def test_resources_that_share_a_name_alone_are_both_read() -> None:
 
 
 def test_secrets_are_left_out_unless_their_names_are_wanted() -> None:
-    assert "secrets: metadata" in chosen(["secrets"])["secrets"].skipped
-    choice = chosen(["secrets"], spec(secrets="metadata"))["secrets"]
+    assert "secretObjects: metadata" in chosen(["secrets"])["secrets"].skipped
+    choice = chosen(["secrets"], spec(secret_objects="metadata"))["secrets"]
     assert (choice.skipped, choice.metadata_only) == ("", True)
 
 
@@ -114,14 +114,14 @@ def test_including_secrets_by_name_does_not_read_them(resources: Resources) -> N
 
 
 def test_names_of_secrets_are_not_read_where_the_spec_excludes_them() -> None:
-    wishes = spec(secrets="metadata", resources=Resources(exclude=("secrets",)))
+    wishes = spec(secret_objects="metadata", resources=Resources(exclude=("secrets",)))
     assert chosen(["secrets"], wishes)["secrets"].skipped
 
 
 @pytest.mark.parametrize("name", ["secrets.vault.example.com", "secrets.extensions"])
 def test_what_another_group_calls_secrets_is_treated_as_such(name: str) -> None:
     assert chosen([name])[name].skipped
-    assert chosen([name], spec(secrets="metadata"))[name].metadata_only
+    assert chosen([name], spec(secret_objects="metadata"))[name].metadata_only
 
 
 @pytest.mark.parametrize(

@@ -51,19 +51,19 @@ def test_keys_are_written_in_camel_case(tmp_path: Path) -> None:
     spec = loaded(
         tmp_path,
         "excludeNamespaces: [kube-system]\nlogs: {tailLines: 5, bytesPerContainer: 1Mi}\n"
-        "limits: {requestsPerSecond: 5, parallelRequests: 2}\nsecrets: metadata\n",
+        "limits: {requestsPerSecond: 5, parallelRequests: 2}\nsecretObjects: metadata\n",
     )
     assert spec.exclude_namespaces == ("kube-system",)
     assert (spec.logs.tail_lines, spec.logs.bytes_per_container) == (5, "1Mi")
     assert (spec.limits.requests_per_second, spec.limits.parallel_requests) == (5, 2)
-    assert spec.secrets == "metadata"
+    assert spec.secret_objects == "metadata"
 
 
 @pytest.mark.parametrize(
     ("text", "why"),
     [
         ("profile: huge", "Invalid enum value 'huge' - at `$.profile`"),
-        ("secrets: always", "Invalid enum value 'always' - at `$.secrets`"),
+        ("secretObjects: always", "Invalid enum value 'always' - at `$.secretObjects`"),
         ("namespaces: conductor", "Expected `array`, got `str` - at `$.namespaces`"),
         ("namespaces: [conductor/pods]", "'conductor/pods' is no name of a namespace"),
         ("namespaces: ['']", "'' is no name of a namespace"),
@@ -100,7 +100,7 @@ def test_a_wrong_value_is_answered_with_its_sentence(tmp_path: Path, text: str, 
         ("logs: {windw: 1h}", "did you mean 'window'?"),
         ("limits: {requests_per_second: 5}", "did you mean 'requestsPerSecond'?"),
         ("resources: {includes: [pods]}", "did you mean 'include'?"),
-        ("secret: metadata", "did you mean 'secrets'?"),
+        ("secretObject: metadata", "did you mean 'secretObjects'?"),
         ("redaction: {configmapValues: []}", "did you mean 'configMapValues'?"),
         ("backups: {documentedTool: []}", "did you mean 'documentedTools'?"),
         ("xyzzy: 1", "known keys: "),

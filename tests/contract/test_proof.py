@@ -1,0 +1,156 @@
+"""A bundle in which anything secret is left is never published, whatever let it through."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from collector.bundle.reader import BundleReader
+from collector.cli import main as cli
+from collector.core.errors import ExitStatus, WithheldError
+from collector.demo.recording import Recording
+from collector.records import Json, Redacted
+from collector.redaction import Redactor
+from collector.redaction.canary import LOG
+from tests.lib.edits import with_log
+from tests.lib.recordings import recording
+from tests.lib.runs import collect, entry, problems, whole
+
+TOKEN = "q7-agents-own-credential-84c1"  # no rule would know it by its form
+
+
+def with_words(words: str) -> Recording:
+    known = recording()
+    key = next(key for key in known.logs if key.container == "web" and not key.previous)
+    return with_log(known, key.namespace, key.pod, key.container, f"2026-11-20T15:00:00Z {words}\n")
+
+
+def test_the_canaries_are_in_the_bundle_and_none_is_readable(tmp_path: Path) -> None:
+    result = collect(recording(), tmp_path)
+    with BundleReader(result.bundle.path) as reader:
+        log = reader.read(LOG).decode()
+    assert log.count("[REDACTED:") > 8
+    assert b"cnry" not in whole(result.bundle.path)
+    assert "canary" not in {run.name for run in result.report.run.collectors}
+
+
+def test_what_hides_canaries_is_not_counted_as_the_clusters(tmp_path: Path) -> None:
+    result = collect(recording(), tmp_path)
+    manifest = entry(result.bundle.path, "manifest.json")["entries"]
+    own = sum(sum(e.get("redactions", {}).values()) for e in manifest if e["collector"] == "canary")
+    others = sum(
+        sum(e.get("redactions", {}).values()) for e in manifest if e["collector"] not in ("canary", "agent")
+    )
+    assert own > 10
+    assert sum(result.report.run.redactions.values()) <= others
+
+
+@pytest.mark.parametrize("writing", [TOKEN, TOKEN[::-1], TOKEN.encode().hex(), json.dumps({"a": [TOKEN]})])
+def test_the_agents_own_credential_withholds_the_bundle(tmp_path: Path, writing: str) -> None:
+    with pytest.raises(WithheldError) as caught:
+        collect(with_words(f"seen {writing} today"), tmp_path, headers={"Authorization": f"Bearer {TOKEN}"})
+    assert caught.value.status is ExitStatus.WITHHELD
+    assert "web.log" in caught.value.why
+    assert TOKEN not in caught.value.why
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_it_the_same_words_pass(tmp_path: Path) -> None:
+    result = collect(with_words(f"seen {TOKEN} today"), tmp_path)
+    assert problems(result.bundle.path) == ()
+
+
+def pass_through(self: Redactor, chunks: Iterable[bytes], counts: object) -> Iterator[Redacted]:
+    return (Redacted(chunk) for chunk in chunks)
+
+
+def pass_document(self: Redactor, value: Json, counts: object) -> Redacted:
+    return Redacted(json.dumps(value).encode())
+
+
+@pytest.mark.parametrize(("method", "broken"), [("lines", pass_through), ("document", pass_document)])
+def test_an_engine_that_lets_everything_through_is_found_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, broken: object
+) -> None:
+    monkeypatch.setattr(Redactor, method, broken)
+    with pytest.raises(WithheldError, match="secret was found"):
+        collect(recording(), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def run_cli(*arguments: str) -> int:
+    return cli.main(list(arguments))
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    return collect(with_words("shipped site code ACME-7-BLUE"), tmp_path).bundle.path
+
+
+def spec_with_rule(folder: Path) -> Path:
+    path = folder / "spec.yaml"
+    path.write_text(
+        "apiVersion: conductor-diag/v1\nkind: Spec\n"
+        "redaction:\n  rules:\n    - {id: site-code, literal: ACME-7-BLUE}\n"
+    )
+    return path
+
+
+def test_an_old_bundle_can_be_cleaned_under_todays_rules(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert b"ACME-7-BLUE" in whole(bundle)
+    assert run_cli("clean", "--spec", str(spec_with_rule(tmp_path)), str(bundle)) == 0
+    clean = Path(capsys.readouterr().out.strip())
+    assert clean.name == bundle.name.replace(".tar.zst", "-clean.tar.zst")
+    assert b"ACME-7-BLUE" not in whole(clean)
+    assert b"[REDACTED:site-code:" in whole(clean)
+    assert problems(clean) == ()
+    assert run_cli("analyze", str(clean)) == 0
+
+
+def test_cleaning_a_clean_bundle_changes_no_evidence(
+    bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_cli("clean", str(bundle)) == 0
+    clean = Path(capsys.readouterr().out.strip())
+    with BundleReader(bundle) as old, BundleReader(clean) as new:
+        changed = [e.path for e in old.entries() if b"".join(new.open(e.path)) != b"".join(old.open(e.path))]
+    assert changed == []
+
+
+def test_text_goes_through_the_filter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    text = b"port: 5432\npassword: hunter2hunter2\nsite ACME-7-BLUE\n"
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(text)))
+    monkeypatch.setattr("sys.stdout", SimpleNamespace(buffer=(out := io.BytesIO())))
+    assert run_cli("redact", "--spec", str(spec_with_rule(tmp_path))) == 0
+    clean = out.getvalue()
+    assert clean.startswith(b"port: 5432\npassword: [REDACTED:password:")
+    assert b"hunter2" not in clean
+    assert b"ACME" not in clean
+    assert b"2 values hidden" in capfdbinary.readouterr().err
+
+
+def test_what_was_hidden_is_shown_by_kind_and_entry(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_cli("bundle", "show", "--redactions", str(bundle)) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("cluster-resources/") and "password" in line for line in lines)
+    assert lines[-1].startswith("in all: ")
+    assert run_cli("bundle", "show", str(bundle)) == 0
+    assert "bundle_id" in capsys.readouterr().out
+
+
+def test_a_rule_in_the_spec_that_is_wrong_ends_the_run_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = spec_with_rule(tmp_path)
+    path.write_text(path.read_text().replace("literal: ACME-7-BLUE", 'regex: "(?<=x)y"'))
+    assert run_cli("collect", "--spec", str(path), "--kubeconfig", "none") == ExitStatus.USAGE
+    assert "site-code" in capsys.readouterr().err
