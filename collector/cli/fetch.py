@@ -16,9 +16,7 @@ def parser(prog: str) -> Parser:
             "Finds the pieces of a bundle in an Errbit, verifies each, joins them and verifies the whole.\n"
             "A second call goes on where the first ended. The token stands on a user's own page in Errbit."
         ),
-        examples=(
-            f"{prog} cnd20261120t220041z0a1b2c3d --errbit-url https://errbit.example.com --token-file TOKEN",
-        ),
+        examples=(f"{prog} cnd20261120t220041z0a1b2c3d --errbit-url https://errbit.example.com",),
     )
     made.add_argument("bundle_id", help="id of the bundle, as its announcement says")
     option = made.option

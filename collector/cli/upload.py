@@ -19,7 +19,7 @@ def parser(prog: str) -> Parser:
     """Returns the parser of this verb."""
     made = Parser(
         prog=prog,
-        description="Sends the notices in the spool of an earlier run, oldest first, then open uploads.",
+        description="Sends the notices in the spool of an earlier run, oldest first, and unfinished uploads.",
         examples=(f"{prog} --dest-dir DIR --errbit-url https://errbit.example.com --errbit-key-file KEY",),
     )
     made.option("--dest-dir", "folder the earlier run wrote to (its spool is inside)", default=".")
