@@ -15,6 +15,7 @@ from collector.analysis import (
     rules_reach,
     rules_server,
 )
+from collector.analysis.annotate import annotated
 from collector.analysis.context import Rule, RuleContext
 from collector.analysis.evidence import BundleView
 from collector.analysis.facts import read_facts
@@ -55,7 +56,8 @@ def analyse(
     view = BundleView(reader)
     facts = read_facts(view)
     context = RuleContext(view=view, facts=facts, texts=texts, now=now)
-    findings = tuple(finding for rule in rules for finding in _run(rule, context))
+    found = tuple(finding for rule in rules for finding in _run(rule, context))
+    findings = annotated(found, context)
     return Analysis(
         facts=facts,
         findings=findings,

@@ -4,6 +4,7 @@ from collector.findings.model import (
     Classification,
     Clause,
     Confidence,
+    Environment,
     Evidence,
     Facts,
     Finding,
@@ -15,6 +16,7 @@ from collector.findings.model import (
     Scope,
     Subject,
     VersionFact,
+    Window,
 )
 from collector.findings.run import (
     BackupCard,
@@ -31,6 +33,7 @@ __all__ = [
     "Clause",
     "CollectorRun",
     "Confidence",
+    "Environment",
     "Evidence",
     "Facts",
     "Finding",
@@ -46,4 +49,5 @@ __all__ = [
     "Subject",
     "TimelineMark",
     "VersionFact",
+    "Window",
 ]

@@ -70,6 +70,23 @@ class Platform(enum.StrEnum):
     UNKNOWN = "unknown"
 
 
+class Window(enum.StrEnum):
+    """Where a platform release stands in the vendor's N-2 window; ``disputed``: the vendor says both."""
+
+    INSIDE = "inside"
+    OUTSIDE = "outside"
+    DISPUTED = "disputed"
+    UNKNOWN = "unknown"
+
+
+class Environment(enum.StrEnum):
+    """What the cluster is used for; no cluster shows it, so the operator states it or it stays unknown."""
+
+    PRODUCTION = "production"
+    OTHER = "other"
+    UNKNOWN = "unknown"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
     """A pointer into the bundle: an entry and either a JSON pointer (RFC 6901) or a line (from 1)."""
@@ -154,14 +171,18 @@ class VersionFact:
 class Facts:
     """What the evidence says of the cluster as a whole; the input of every classification.
 
-    ``platform_version`` is ``MAJOR.MINOR`` or empty. ``helm`` holds the major versions of Helm whose live
-    records name Conductor: subset of {"2", "3"}; None when that could not be read.
+    ``platform_version`` is ``MAJOR.MINOR`` or empty; ``platform_window`` says where it stands in the N-2
+    window, ``window_basis`` as of when and counted from which release. ``helm`` holds the major versions of
+    Helm whose live records name Conductor: subset of {"2", "3"}; None when that could not be read.
     """
 
     platform: Platform = Platform.UNKNOWN
     platform_version: str = ""
     platform_confidence: Confidence = Confidence.UNKNOWN
     platform_evidence: tuple[Evidence, ...] = ()
+    platform_window: Window = Window.UNKNOWN
+    window_basis: str = ""
+    environment: Environment = Environment.UNKNOWN
     kubernetes: str = ""
     helm: frozenset[str] | None = None
     conductor_namespaces: tuple[str, ...] = ()
@@ -184,6 +205,8 @@ class Classification:
     Attributes:
         severities: the ticket severities that the clause allows; empty if it allows none or states none.
         severities_stated: False where the policy is silent and the Support Terms decide.
+        fix_severities: of a bug, the severities for the fix, where ``severities`` are those for finding its
+            cause; None where the policy makes no such difference.
         row: id of the policy row that decided.
         why: one sentence; ``would_change``: what would lead to another verdict.
         flags: context that does not recolour the finding but that a person should know.
@@ -197,6 +220,7 @@ class Classification:
     why: str
     would_change: str = ""
     flags: tuple[str, ...] = ()
+    fix_severities: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

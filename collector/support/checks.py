@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
 from collections.abc import Collection, Iterator
 
 from collector.findings import Scope
 from collector.support.matching import conditions, members, topics
-from collector.support.model import ANY_TOPIC, FLAGS_PLACEHOLDER, NOT_STATED, PolicyFile, Row, When
+from collector.support.model import ANY_TOPIC, FLAGS_PLACEHOLDER, NOT_STATED, STEPS, PolicyFile, Row, When
 
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 _NO_TICKET = frozenset({Scope.UNSUPPORTED, Scope.OUT_OF_SCOPE})
@@ -32,8 +33,10 @@ def contradictions(policy: PolicyFile) -> Iterator[str]:
             yield from _unknown(place, "clause", clause_id, clauses)
         yield from _wrong_scope(place, row, stating)
         yield from _wrong_words(place, row)
+        yield from _wrong_fix(place, row)
     yield from _circular_flags(policy.rows)
     yield from _unreachable(policy.rows)
+    yield from _out_of_order(policy.rows)
 
 
 def _twice(where: str, ids: list[str]) -> Iterator[str]:
@@ -68,6 +71,13 @@ def _wrong_scope(place: str, row: Row, stating: frozenset[str]) -> Iterator[str]
         yield f"{place}: severities are given, but no clause quoted is from a document that states severities"
     elif not row.severities and row.scope in _NEEDS_CLAUSE - _NO_TICKET:
         yield f"{place}: scope {row.scope} must allow a severity or leave it 'not stated'"
+
+
+def _wrong_fix(place: str, row: Row) -> Iterator[str]:
+    """A fix has severities of its own only where finding the cause has some, and never more of them."""
+    fix, cause = row.fix_severities, row.severities
+    if fix is not None and (cause == NOT_STATED or not fix or not set(fix) <= set(cause)):
+        yield f"{place}: fix_severities must be some of the severities that are stated for finding the cause"
 
 
 def _wrong_words(place: str, row: Row) -> Iterator[str]:
@@ -119,6 +129,28 @@ def _facts_cover(first: When, second: When) -> bool:
         if admitted is not None and (inner is None or not inner <= admitted):
             return False
     return True
+
+
+def _out_of_order(rows: tuple[Row, ...]) -> Iterator[str]:
+    """What an earlier step of the order of decision decides, a row of a later step must not take first."""
+    known = [(at, row, STEPS.index(row.step)) for at, row in enumerate(rows) if row.step]
+    for (at, row, step), (_, below, earlier) in itertools.combinations(known, 2):
+        if earlier < step and below.scope is not row.scope and overlap(row, below):
+            yield (
+                f"{_place(at, row)}: step {row.step} stands before step {below.step} of row {below.id}, "
+                f"which says {below.scope} of some of the same findings"
+            )
+
+
+def overlap(first: Row, second: Row) -> bool:
+    """True if some finding can match both rows."""
+    if ANY_TOPIC not in topics(first) | topics(second) and not topics(first) & topics(second):
+        return False
+    ours, theirs = conditions(first.when), conditions(second.when)
+    facts = first.when.facts.keys() & second.when.facts.keys()
+    pairs = [(ours[name], theirs[name]) for name in ours]
+    pairs += [(members(first.when.facts[name]), members(second.when.facts[name])) for name in sorted(facts)]
+    return all(a is None or b is None or a & b for a, b in pairs)
 
 
 def _place(at: int, row: Row) -> str:

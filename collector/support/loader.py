@@ -40,6 +40,7 @@ def load_policy(path: Path | None = None) -> Policy:
             for clause in content.clauses
         },
         terms=content.terms,
+        facts=content.facts,
         silence=content.silence,
         rows=content.rows,
     )

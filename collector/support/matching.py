@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from collector.findings import Facts, Finding, Outcome, Owner, Platform
+from collector.findings import Environment, Facts, Finding, Outcome, Owner, Platform, Window
 from collector.support.model import ANY_TOPIC, FlagState, Row, When
 
 _MAJOR_MINOR = re.compile(r"v?([0-9]{1,4}\.[0-9]{1,4})")
@@ -25,8 +25,19 @@ class Situation:
     platform: Platform
     platform_version: str
     conductor_version: str
+    window: Window
+    environment: Environment
     flags: FlagState
     facts: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Miss:
+    """A condition that does not hold: what was found (None: nothing) and what would have been admitted."""
+
+    name: str
+    found: str | None
+    wanted: tuple[str, ...]
 
 
 def situation(finding: Finding, facts: Facts, flags: FlagState) -> Situation:
@@ -38,6 +49,8 @@ def situation(finding: Finding, facts: Facts, flags: FlagState) -> Situation:
         platform=facts.platform,
         platform_version=facts.platform_version,
         conductor_version=_conductor_version(facts),
+        window=facts.platform_window,
+        environment=facts.environment,
         flags=flags,
         facts=finding.facts,
     )
@@ -68,19 +81,27 @@ def conditions(when: When) -> dict[str, frozenset[str] | None]:
         "platform": members(when.platform),
         "platform_version": members(when.platform_version),
         "conductor_version": members(when.conductor_version),
+        "window": members(when.window),
+        "environment": members(when.environment),
         "flags": members(when.flags),
     }
 
 
 def _matches(row: Row, now: Situation) -> bool:
-    if not topics(row) & {now.topic, ANY_TOPIC}:
-        return False
-    fixed = all(
-        admitted is None or getattr(now, name) in admitted for name, admitted in conditions(row.when).items()
-    )
-    return fixed and all(
-        now.facts.get(name) in (members(wanted) or ()) for name, wanted in row.when.facts.items()
-    )
+    return bool(topics(row) & {now.topic, ANY_TOPIC}) and not any(misses(row, now))
+
+
+def misses(row: Row, now: Situation) -> Iterator[Miss]:
+    """Yields every condition of a row that does not hold, fixed names before the finding's own facts."""
+    for name, admitted in conditions(row.when).items():
+        found = str(getattr(now, name))
+        if admitted is not None and found not in admitted:
+            yield Miss(name=name, found=found, wanted=tuple(sorted(admitted)))
+    for name, wanted in row.when.facts.items():
+        stated = now.facts.get(name)
+        admitted = members(wanted) or frozenset()
+        if stated not in admitted:
+            yield Miss(name=name, found=stated, wanted=tuple(sorted(admitted)))
 
 
 def _conductor_version(facts: Facts) -> str:

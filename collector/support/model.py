@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias, get_args
 
 import msgspec
 from msgspec import Meta
 
-from collector.findings import Clause, Outcome, Owner, Platform, PolicyInfo, Scope
+from collector.findings import Clause, Environment, Outcome, Owner, Platform, PolicyInfo, Scope, Window
 
 SCHEMA: Literal["conductor-diag/support-policy/v1"] = "conductor-diag/support-policy/v1"
 NOT_STATED: Literal["not stated"] = "not stated"
@@ -26,14 +26,21 @@ Name: TypeAlias = Annotated[
 Sentence: TypeAlias = Annotated[str, Meta(min_length=1, max_length=500)]
 Value: TypeAlias = Annotated[str, Meta(max_length=64)]
 Severity: TypeAlias = Annotated[int, Meta(ge=1, le=4)]
-FlagKind: TypeAlias = Literal["context", "doubtful", "unmet"]
+FlagKind: TypeAlias = Literal["alteration", "context", "doubtful", "unmet"]
 FlagState: TypeAlias = Literal["none", "doubtful", "unmet"]
+Step: TypeAlias = Literal[
+    "evidence", "customer", "exclusion", "experimental", "platform", "application", "conductor", "silence"
+]
+STEPS: tuple[Step, ...] = get_args(Step)
+"""The order of decision inside a topic: what an earlier step decides, no later one recolours."""
 
 Names: TypeAlias = Name | Annotated[tuple[Name, ...], Meta(min_length=1)]
 Values: TypeAlias = Value | Annotated[tuple[Value, ...], Meta(min_length=1)]
 Outcomes: TypeAlias = Outcome | Annotated[tuple[Outcome, ...], Meta(min_length=1)]
 Owners: TypeAlias = Owner | Annotated[tuple[Owner, ...], Meta(min_length=1)]
 Platforms: TypeAlias = Platform | Annotated[tuple[Platform, ...], Meta(min_length=1)]
+Windows: TypeAlias = Window | Annotated[tuple[Window, ...], Meta(min_length=1)]
+Environments: TypeAlias = Environment | Annotated[tuple[Environment, ...], Meta(min_length=1)]
 FlagStates: TypeAlias = FlagState | Annotated[tuple[FlagState, ...], Meta(min_length=1)]
 
 
@@ -62,13 +69,21 @@ class ClauseText(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     words: Sentence
 
 
+class FactType(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A fact that findings carry and rows may test: the values it can have, and what it says."""
+
+    values: Annotated[tuple[Value, ...], Meta(min_length=1)]
+    says: Sentence
+
+
 class When(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The conditions of a row, all of which must hold; one that is left out always holds.
 
     Each takes a value or a list of values. ``outcome`` alone has a default, because a row speaks of what
     went wrong unless it says otherwise. ``platform_version`` and ``conductor_version`` are MAJOR.MINOR, empty
-    where not known. ``flags`` is the heaviest flag that the run's other findings raise (see ``Row.flag``);
-    a row that tests it also shows the flags. ``facts`` are the finding's own.
+    where not known. ``window`` is where the platform's release stands in the N-2 window, ``environment`` what
+    the operator says the cluster is for. ``flags`` is the heaviest flag that the run's other findings raise
+    (see ``Row.flag``); a row that tests it also shows the flags. ``facts`` are the finding's own.
     """
 
     outcome: Outcomes = (Outcome.FAIL, Outcome.WARN)
@@ -76,6 +91,8 @@ class When(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     platform: Platforms | None = None
     platform_version: Values | None = None
     conductor_version: Values | None = None
+    window: Windows | None = None
+    environment: Environments | None = None
     flags: FlagStates | None = None
     facts: Mapping[Name, Values] = {}
 
@@ -84,9 +101,12 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """One row of the decision table.
 
     ``severities`` is the set that may be filed: a list, empty for none, or ``not stated`` where the clause
-    leaves it to the Support Terms. ``flag`` makes a finding that matches this row known to the rows that test
-    flags: ``unmet`` (a prerequisite that binds is proven unmet), ``doubtful`` (one may be) or ``context``
-    (shown, decides nothing). ``{flags}`` in ``why`` is replaced by the flags that weigh.
+    leaves it to the Support Terms; for a bug they are those for finding its cause, and ``fix_severities``
+    those for the fix. ``step`` says at which step of the order of decision the row decides. ``flag`` makes a
+    finding that matches this row known to the rows that test flags: ``unmet`` (a prerequisite that binds is
+    proven unmet), ``doubtful`` (one may be), ``alteration`` (weighs like ``doubtful`` on findings about the
+    same subject, and is context to all others) or ``context`` (shown, decides nothing). ``{flags}`` in
+    ``why`` is replaced by the flags that weigh.
     """
 
     id: Name = msgspec.field(name="row")
@@ -95,6 +115,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     scope: Scope
     clauses: tuple[Name, ...] = ()
     severities: Literal["not stated"] | tuple[Severity, ...]
+    fix_severities: tuple[Severity, ...] | None = None
+    step: Step | None = None
     why: Sentence
     would_change: Sentence
     flag: FlagKind | None = None
@@ -127,6 +149,7 @@ class PolicyFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     documents: Annotated[tuple[Document, ...], Meta(min_length=1, max_length=100)]
     clauses: Annotated[tuple[ClauseText, ...], Meta(min_length=1, max_length=500)]
     terms: Terms
+    facts: Mapping[Name, FactType] = {}
     silence: Silence
     rows: Annotated[tuple[Row, ...], Meta(min_length=1, max_length=1000)]
 
@@ -146,5 +169,6 @@ class Policy:
     documents: tuple[Document, ...]
     clauses: Mapping[str, Clause]
     terms: Terms
+    facts: Mapping[str, FactType]
     silence: Silence
     rows: tuple[Row, ...]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import yaml
 from collector.findings import (
     Classification,
     Confidence,
+    Environment,
     Facts,
     Finding,
     Impact,
@@ -22,6 +24,7 @@ from collector.findings import (
     Scope,
     Subject,
     VersionFact,
+    Window,
 )
 from collector.support import Policy, classify
 from collector.support.model import Row
@@ -37,6 +40,13 @@ class Given(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     outcome: Outcome = Outcome.FAIL
     summary: str = ""
     facts: Mapping[str, str] = {}
+    subject: str = "web"
+
+    def all_facts(self) -> dict[str, str]:
+        """Returns the facts with those that the rules state of every failing workload."""
+        stated = {"cause": "unknown"} if self.topic.startswith("app.") else {}
+        stated |= {"limits": "shipped"} if self.topic == "app.oom_killed" else {}
+        return {name: value for name, value in {**stated, **self.facts}.items() if value != "-"}
 
     def finding(self) -> Finding:
         return Finding(
@@ -46,8 +56,8 @@ class Given(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             summary=self.summary or f"{self.topic} with {dict(self.facts)}",
             outcome=self.outcome,
             impact=Impact.DEGRADED,
-            subject=Subject(kind="Deployment", name="web", namespace="conductor", owner=self.owner),
-            facts=self.facts,
+            subject=Subject(kind="Deployment", name=self.subject, namespace="conductor", owner=self.owner),
+            facts=self.all_facts(),
         )
 
 
@@ -58,6 +68,8 @@ class Case(Given, frozen=True, kw_only=True, forbid_unknown_fields=True):
     platform: Platform = Platform.NONE
     version: str = ""
     conductor: str = ""
+    window: Window = Window.UNKNOWN
+    environment: Environment = Environment.UNKNOWN
     beside: tuple[Given, ...] = ()
     row: str
     scope: Scope
@@ -65,9 +77,18 @@ class Case(Given, frozen=True, kw_only=True, forbid_unknown_fields=True):
     severities: Literal["not stated"] | tuple[int, ...]
     why: str = ""
     flags: tuple[str, ...] | None = None
+    fix: tuple[int, ...] | None = None
+    table: tuple[int, ...] = ()
+    trap: str = ""
 
     def facts_of_cluster(self) -> Facts:
-        return facts(self.platform, self.version, self.conductor)
+        known = facts(self.platform, self.version, self.conductor)
+        return replace(known, platform_window=self.window, environment=self.environment)
+
+    def numbers(self) -> set[int]:
+        """Returns the rows of the decision table that this is a case of."""
+        found = re.match(r"\d+", self.row)
+        return {*self.table, *([int(found[0])] if found else [])}
 
     def judged(self, policy: Policy) -> Classification:
         return judge(self.finding(), self.facts_of_cluster(), policy, beside=self.beside)

@@ -12,6 +12,13 @@ from tests.lib.policies import Case, cases, facts
 
 POLICY = load_policy()
 CASES = cases()
+# Traps about the whole policy, each with the test that shows it.
+SHOWN_ELSEWHERE = {
+    "T12": "test_support_quotes: severities come from the Konvoy page alone",
+    "T13": "test_support_quotes: words stand in the document; none is a number",
+    "T15": "test_releases: the window counts releases, not numbers",
+    "T21": "test_support_quotes: the file says that all of it is for those entitled",
+}
 RAISED_BY = re.compile(r" \(row ([^)]+)\)$")
 
 
@@ -23,6 +30,7 @@ def test_case(case: Case) -> None:
     assert tuple(clause.id for clause in got.clauses) == case.clauses
     assert got.severities_stated == (case.severities != "not stated")
     assert got.severities == (() if case.severities == "not stated" else case.severities)
+    assert got.fix_severities == case.fix
     assert case.why in got.why
     assert "{" not in got.why
     assert got.would_change
@@ -32,6 +40,15 @@ def test_case(case: Case) -> None:
 
 def test_every_row_has_a_case() -> None:
     assert {row.id for row in POLICY.rows} - {case.row for case in CASES} == set()
+
+
+def test_every_row_of_the_decision_table_has_a_case() -> None:
+    assert set(range(1, 101)) - set().union(*(case.numbers() for case in CASES)) == set()
+
+
+def test_every_trap_has_a_case() -> None:
+    traps = {f"T{number}" for number in range(1, 23)} | {"T18a"}
+    assert traps - {case.trap for case in CASES} == SHOWN_ELSEWHERE.keys()
 
 
 def test_case_names_are_unique() -> None:

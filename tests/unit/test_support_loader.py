@@ -73,7 +73,7 @@ def test_what_reports_and_bundles_take_from_it() -> None:
     data = config_path("policy", "support-policy.yaml").read_bytes()
     assert shipped.source == data
     assert shipped.info.sha256 == hashlib.sha256(data).hexdigest()
-    assert (shipped.info.id, shipped.info.version) == ("d2iq-conductor", "1.0")
+    assert (shipped.info.id, shipped.info.version) == ("d2iq-conductor", "2.0")
     assert shipped.clauses["C1"].document == "Conductor 1.1, Support"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.core.resources import config_path
-from collector.findings import Facts, Finding, Outcome, Owner, Platform, Scope
+from collector.findings import Environment, Facts, Finding, Outcome, Owner, Platform, Scope, Window
 from collector.support import Policy, classify, load_policy
 from collector.support.matching import members, topics
-from tests.lib.policies import Case, Given, cases, facts, with_row
+from tests.lib.policies import Case, Given, cases, facts, judge, with_row
 
 POLICY = load_policy()
 CASES = cases()
@@ -49,7 +50,12 @@ def findings(draw: st.DrawFn) -> Finding:
 @st.composite
 def clusters(draw: st.DrawFn) -> Facts:
     version, conductor = draw(st.sampled_from(VERSIONS)), draw(st.sampled_from(["", "1.0.0", "1.1.0-rc4"]))
-    return facts(draw(st.sampled_from(Platform)), version, conductor)
+    known = facts(draw(st.sampled_from(Platform)), version, conductor)
+    return replace(
+        known,
+        platform_window=draw(st.sampled_from(Window)),
+        environment=draw(st.sampled_from(Environment)),
+    )
 
 
 @given(
@@ -91,9 +97,21 @@ def less_known(draw: st.DrawFn, finding: Finding) -> Finding:
     return replace(finding, facts=kept, subject=subject, outcome=outcome)
 
 
-@given(st.data(), st.lists(findings(), min_size=1, max_size=5), clusters(), st.booleans(), st.booleans())
+@given(
+    st.data(),
+    st.lists(findings(), min_size=1, max_size=5),
+    clusters(),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+)
 def test_knowing_less_never_decides_against_what_is_known(
-    data: st.DataObject, run: list[Finding], cluster: Facts, no_platform: bool, no_version: bool
+    data: st.DataObject,
+    run: list[Finding],
+    cluster: Facts,
+    no_platform: bool,
+    no_version: bool,
+    no_environment: bool,
 ) -> None:
     """A verdict of supported or unsupported that is reached with facts removed is also the full verdict.
 
@@ -107,6 +125,8 @@ def test_knowing_less_never_decides_against_what_is_known(
         cluster,
         platform=Platform.UNKNOWN if no_platform else cluster.platform,
         platform_version="" if no_platform or no_version else cluster.platform_version,
+        platform_window=Window.UNKNOWN if no_platform or no_version else cluster.platform_window,
+        environment=Environment.UNKNOWN if no_environment else cluster.environment,
     )
     reduced = [data.draw(less_known(finding)) for finding in run]
     full = classify(run, cluster, POLICY)
@@ -114,6 +134,16 @@ def test_knowing_less_never_decides_against_what_is_known(
     for known, unknown in zip(full, less, strict=True):
         if unknown.classification.scope in DECIDED:
             assert known.classification.scope is unknown.classification.scope
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_no_case_is_decided_against_its_full_facts_with_some_of_them_gone(case: Case) -> None:
+    finding, cluster = case.finding(), case.facts_of_cluster()
+    full = case.judged(POLICY).scope
+    for size in range(len(finding.facts)):
+        for kept in itertools.combinations(finding.facts.items(), size):
+            less = judge(replace(finding, facts=dict(kept)), cluster, POLICY, beside=case.beside)
+            assert less.scope not in DECIDED or less.scope is full
 
 
 def changed(before: Policy, after: Policy) -> set[str]:
@@ -150,8 +180,10 @@ def test_a_changed_clause_changes_what_quotes_it_and_nothing_else(clause: str) -
 
 def test_a_policy_is_changed_by_editing_a_copy_of_its_file(tmp_path: Path) -> None:
     text = config_path("policy", "support-policy.yaml").read_text("utf-8")
-    old = "topic: backup.failed\n    when: {facts: {tool: other}}\n    scope: unsupported"
+    old = (
+        "topic: backup.failed\n    when: {facts: {tool: other}}\n    step: exclusion\n    scope: unsupported"
+    )
     assert text.count(old) == 1
     copy = tmp_path / "ours.yaml"
-    copy.write_text(text.replace(old, old.replace("unsupported", "undetermined")), "utf-8")
+    copy.write_text(text.replace(old, old.replace("scope: unsupported", "scope: undetermined")), "utf-8")
     assert changed(POLICY, load_policy(copy)) == decided_by("39")
