@@ -14,6 +14,7 @@ from collector.analysis import (
     rules_platform,
     rules_reach,
     rules_server,
+    rules_versions,
 )
 from collector.analysis.annotate import annotated
 from collector.analysis.context import Rule, RuleContext
@@ -23,12 +24,14 @@ from collector.analysis.overview import backup_card, timeline
 from collector.analysis.texts import RuleText
 from collector.findings import BackupCard, Facts, Finding, Impact, Outcome, Subject, TimelineMark
 from collector.records import EvidenceReader
+from collector.releases import Basis
 
 RULES: tuple[Rule, ...] = (
     *rules_reach.RULES,
     *rules_server.RULES,
     *rules_app.RULES,
     *rules_platform.RULES,
+    *rules_versions.RULES,
     *rules_backup.RULES,
     *rules_errbit.RULES,
     *rules_coverage.RULES,
@@ -51,10 +54,14 @@ def analyse(
     now: datetime,
     texts: dict[str, RuleText],
     rules: tuple[Rule, ...] = RULES,
+    basis: Basis | None = None,
 ) -> Analysis:
-    """Returns the analysis of a bundle. ``now`` is the time of collection, to which ages are held."""
+    """Returns the analysis of a bundle. ``now`` is the time of collection, to which ages are held.
+
+    ``basis`` is what the vendor's version window is counted from; left out, it is the day of the collection.
+    """
     view = BundleView(reader)
-    facts = read_facts(view)
+    facts = read_facts(view, basis or Basis(as_of=now.date()))
     context = RuleContext(view=view, facts=facts, texts=texts, now=now)
     found = tuple(finding for rule in rules for finding in _run(rule, context))
     findings = annotated(found, context)

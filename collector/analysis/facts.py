@@ -7,22 +7,35 @@ from collections.abc import Iterator
 from typing import TypeVar
 
 from collector.analysis.evidence import BundleView
+from collector.analysis.hosting import Hosting, hosting
+from collector.analysis.nodes import node_versions
+from collector.analysis.serving import with_serving
 from collector.bundle import layout
-from collector.findings import Confidence, Evidence, Facts, Owner, Platform, Subject, VersionFact
+from collector.findings import Confidence, Environment, Evidence, Facts, Owner, Platform, Subject, VersionFact
 from collector.records import Json
 from collector.records.access import integer, mapping, sequence, string, strings
+from collector.releases import Basis, load_platforms
 
 E = TypeVar("E", bound=enum.StrEnum)
 
 
-def read_facts(view: BundleView) -> Facts:
-    """Returns the facts; whatever the bundle does not hold stays unknown."""
+def read_facts(view: BundleView, basis: Basis) -> Facts:
+    """Returns the facts; whatever the bundle does not hold stays unknown. ``basis`` places the platform."""
     document = view.document(layout.VERSIONS)
     platform = mapping(document, "platform")
-    versions = tuple(_versions(document))
+    table = load_platforms()
+    namespaces = tuple(strings(view.document(layout.CONDUCTOR), "namespaces"))
+    versions = with_serving((*_versions(document), *node_versions(view, table)), view, namespaces)
+    kind = _member(Platform, string(platform, "kind"), Platform.UNKNOWN)
+    host = hosting(document, kind, versions, table, basis)
     return Facts(
-        platform=_member(Platform, string(platform, "kind"), Platform.UNKNOWN),
-        platform_version=string(platform, "version"),
+        platform=kind,
+        platform_version=host.version,
+        platform_window=host.window,
+        window_basis=host.basis,
+        environment=_member(
+            Environment, string(view.document(layout.SPEC_JSON), "environment"), Environment.UNKNOWN
+        ),
         platform_confidence=_member(Confidence, string(platform, "confidence"), Confidence.UNKNOWN),
         platform_evidence=tuple(
             Evidence(path=string(sign, "path"), pointer=string(sign, "pointer"), excerpt=string(sign, "sign"))
@@ -30,8 +43,23 @@ def read_facts(view: BundleView) -> Facts:
         ),
         kubernetes=next((v.version for v in versions if v.component == "kubernetes"), ""),
         helm=_helm(mapping(document, "helm")),
-        conductor_namespaces=tuple(strings(view.document(layout.CONDUCTOR), "namespaces")),
-        versions=versions,
+        conductor_namespaces=namespaces,
+        versions=(*versions, *_platform_version(kind, host, platform)),
+    )
+
+
+def _platform_version(kind: Platform, host: Hosting, platform: Json) -> Iterator[VersionFact]:
+    """Yields the platform itself among the versions: stated, narrowed down, or not known."""
+    if kind not in (Platform.KONVOY_1, Platform.DKP_2):
+        return
+    narrowed = f"could be {', '.join(host.possible)} by what runs" if host.possible else "nothing states it"
+    yield VersionFact(
+        component="platform",
+        version=host.version,
+        confidence=host.confidence,
+        source=string(platform, "version_source") or narrowed,
+        subject=Subject(kind="Cluster", name=kind.value, owner=Owner.PLATFORM),
+        evidence=(Evidence(path=layout.VERSIONS, pointer="/platform"),),
     )
 
 

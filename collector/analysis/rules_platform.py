@@ -1,8 +1,7 @@
 """Rules on what Conductor stands on: Kubernetes, Helm, Traefik, cert-manager, nodes, its own release.
 
-The prerequisites are those of the vendor's support page (Kubernetes 1.13-1.17, Helm 2, Traefik 1.7 but
-1.7.23, cert-manager up to 0.10.0). They bind where the cluster is not a Konvoy one; the policy decides
-that, the rules state what was found.
+The prerequisites are those of the vendor's support page, kept in configs/releases/conductor.yaml. They bind
+where the cluster is not a Konvoy one; the policy decides that, the rules state what was found.
 """
 
 from __future__ import annotations
@@ -26,30 +25,28 @@ from collector.findings import (
     VersionFact,
 )
 from collector.records.access import integer, mapping, sequence, string, strings
+from collector.releases import load_conductor
 
 _NUMBERS = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?")
-_KUBERNETES = ((1, 13), (1, 17))
-_TRAEFIK_MINOR = (1, 7)
-_TRAEFIK_BROKEN = (1, 7, 23)
-_CERT_MANAGER_LAST = (0, 10, 0)
-_CERT_MANAGER_KONVOY = (0, 10, 1)
+_RECORD = ("Helm 2 release record ", "Helm 3 release record ")
 _UNFINISHED = ("PENDING_INSTALL", "PENDING_UPGRADE", "PENDING_ROLLBACK")
 
 
 def kubernetes(context: RuleContext) -> Iterator[Finding]:
-    """The server's minor version is outside 1.13-1.17."""
+    """The server's minor version is outside the range that Conductor asks for."""
     fact = next((v for v in context.facts.versions if v.component == "kubernetes"), None)
     numbers = _numbers(fact.version) if fact else None
     if fact is None or numbers is None:
         return
-    lowest, highest = _KUBERNETES
+    named = load_conductor().prerequisites.kubernetes
+    lowest, highest = (_exact(minor)[:2] for minor in named)
     if lowest <= numbers[:2] <= highest:
         return
     position = "below" if numbers[:2] < lowest else "above"
     yield context.finding(
         "CND-PRE-001",
         fact.subject,
-        f"Kubernetes is {fact.version}; the prerequisites name 1.13 to 1.17",
+        f"Kubernetes is {fact.version}; the prerequisites name {named[0]} to {named[1]}",
         outcome=_outcome(context),
         impact=Impact.RISK,
         evidence=fact.evidence,
@@ -59,12 +56,13 @@ def kubernetes(context: RuleContext) -> Iterator[Finding]:
 
 def helm(context: RuleContext) -> Iterator[Finding]:
     """Conductor's live records are not Helm 2's alone."""
-    found = context.facts.helm
-    if not context.facts.conductor_namespaces or found == frozenset({"2"}):
+    state = _helm_state(context)
+    if not context.facts.conductor_namespaces or state == "2":
         return
     document = mapping(context.view.document(layout.VERSIONS), "helm")
-    state = "both" if found == frozenset({"2", "3"}) else "3" if found == frozenset({"3"}) else "none"
     said = {
+        "tillerless": "a record of Helm 2 names Conductor, but no Tiller runs in this cluster",
+        "undecodable": "a Helm release record was found that cannot be read",
         "3": "Conductor's objects are managed by Helm 3",
         "both": "records of Helm 2 and objects of Helm 3 both name Conductor",
         "none": "no Helm release record of Conductor was found",
@@ -91,8 +89,24 @@ def helm(context: RuleContext) -> Iterator[Finding]:
     )
 
 
+def _helm_state(context: RuleContext) -> str:
+    found = context.facts.helm or frozenset()
+    document = context.view.document(layout.VERSIONS)
+    if found == {"2"}:
+        running = any(fact.component == "tiller" for fact in context.facts.versions)
+        return "2" if running or "deployments.apps" in strings(document, "not_read") else "tillerless"
+    if found == {"3"}:
+        return "3"
+    if found:
+        return "both"
+    broken = any(string(gap, "subject").startswith(_RECORD) for gap in context.view.documents(layout.GAPS))
+    return "undecodable" if broken else "none"
+
+
 def traefik(context: RuleContext) -> Iterator[Finding]:
-    """The Traefik that serves Conductor (or may) is 1.7.23, not 1.7, or of unknown version."""
+    """The Traefik that serves Conductor (or may) is one that breaks it, not 1.7, or of unknown version."""
+    needs = load_conductor().prerequisites
+    wanted, excluded = _exact(needs.traefik)[:2], [_exact(version) for version in needs.traefik_excluded]
     for fact in context.facts.versions:
         if fact.component != "traefik" or fact.serves_conductor is False:
             continue
@@ -103,17 +117,18 @@ def traefik(context: RuleContext) -> Iterator[Finding]:
                 "undetermined",
                 f"{fact.subject.name}: the version is not stated",
             )
-        elif numbers == _TRAEFIK_BROKEN:
+        elif numbers in excluded:
             rule, verdict, said = (
                 "CND-PRE-003",
                 "excluded_patch",
-                f"{fact.subject.name}: Traefik 1.7.23 breaks Conductor",
+                f"{fact.subject.name}: Traefik {fact.version} breaks Conductor",
             )
-        elif numbers[:2] == _TRAEFIK_MINOR:
+        elif numbers[:2] == wanted:
             continue
         else:
-            verdict = "major_2" if numbers[0] >= 2 else "below"  # noqa: PLR2004 - Traefik's major version
-            rule, said = "CND-PRE-004", f"{fact.subject.name}: Traefik {fact.version}, 1.7 is required"
+            verdict = "major_2" if numbers[0] > wanted[0] else "below"
+            rule = "CND-PRE-004"
+            said = f"{fact.subject.name}: Traefik {fact.version}, {needs.traefik} is required"
         yield context.finding(
             rule,
             fact.subject,
@@ -132,30 +147,37 @@ def cert_manager(context: RuleContext) -> Iterator[Finding]:
     found = [v for v in context.facts.versions if v.component == "cert-manager"]
     groups = strings(document, "cert_manager_api_groups")
     not_read = strings(document, "not_read")
+    needs = load_conductor().prerequisites
+    last, doubtful = needs.cert_manager_last, needs.cert_manager_doubtful
     konvoy = context.facts.platform is Platform.KONVOY_1
     if len(found) > 1 or len(groups) > 1:
         yield _cert_manager(context, found[0] if found else None, "both", "two cert-managers or API groups")
     elif not found and document and "deployments.apps" not in not_read:
         yield _cert_manager(context, None, "absent", "no cert-manager controller is running")
     elif found and (numbers := _numbers(found[0].version)):
-        exact = (*numbers, 0)[:3] if len(numbers) < 3 else numbers  # noqa: PLR2004 - MAJOR.MINOR.PATCH
-        if exact == _CERT_MANAGER_KONVOY and not konvoy:
-            yield _cert_manager(context, found[0], "0.10.1", "cert-manager is 0.10.1; up to 0.10.0 is named")
-        elif exact > _CERT_MANAGER_KONVOY:
-            said = f"cert-manager is {found[0].version}; 0.10.0 or earlier is required"
+        version = ".".join(map(str, numbers))
+        said = f"cert-manager is {found[0].version}; {last} or earlier is required"
+        if version in doubtful:
+            if not konvoy:
+                yield _cert_manager(context, found[0], version, said)
+        elif numbers > _exact(last):
             yield _cert_manager(context, found[0], "newer", said)
+    elif found:
+        yield _cert_manager(context, found[0], "undetermined", "cert-manager's exact version is not stated")
 
 
 def _cert_manager(context: RuleContext, fact: VersionFact | None, verdict: str, said: str) -> Finding:
+    unknown = verdict == "undetermined"
     decided = verdict in ("newer", "absent")
     return context.finding(
         "CND-PRE-006",
         fact.subject if fact else Subject(kind="Component", name="cert-manager"),
         said,
-        outcome=_outcome(context) if decided else Outcome.WARN,
+        outcome=Outcome.UNKNOWN if unknown else _outcome(context) if decided else Outcome.WARN,
         impact=Impact.RISK,
         evidence=fact.evidence if fact else [Evidence(path=layout.VERSIONS, pointer="/components")],
         facts={"verdict": verdict, "version": fact.version if fact else ""},
+        needs="the exact version, from its image tag or start-up log" if unknown else "",
     )
 
 
@@ -206,9 +228,14 @@ def release(context: RuleContext) -> Iterator[Finding]:
 RULES: tuple[Rule, ...] = (kubernetes, helm, traefik, cert_manager, nodes, release)
 
 
-def _numbers(version: str) -> tuple[int, ...] | None:
+def _numbers(version: str) -> tuple[int, int, int] | None:
     found = _NUMBERS.match(version.removeprefix("v"))
-    return tuple(int(part) for part in found.groups() if part is not None) if found else None
+    return (int(found[1]), int(found[2]), int(found[3] or 0)) if found else None
+
+
+def _exact(version: str) -> tuple[int, int, int]:
+    """Returns the numbers of a version out of our own tables."""
+    return _numbers(version) or (0, 0, 0)
 
 
 def _serves(fact: VersionFact) -> str:

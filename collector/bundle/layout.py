@@ -13,6 +13,7 @@ from collector.bundle.names import original, safe_segment, validate_path
 
 __all__ = [
     "AGENT_LOG",
+    "ALTERATIONS",
     "API_COST",
     "API_REQUESTS",
     "BACKUPS",
@@ -71,6 +72,7 @@ IMAGES = "versions/images.json"
 VERSIONS = "versions/components.json"
 RELEASES = "helm/releases.json"
 CONDUCTOR = "conductor/release-objects.json"
+ALTERATIONS = "conductor/alterations.json"
 ERRBIT = "conductor/errbit.json"
 CONDUCTOR_RBAC = "conductor/rbac.json"
 BACKUPS = "postgres/backups.json"

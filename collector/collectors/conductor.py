@@ -31,6 +31,7 @@ _OWNED = ("Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job")
 _INSTANCE_LABELS = ("release", "app.kubernetes.io/instance")
 _CHART_LABELS = ("helm.sh/chart", "chart")
 _ADDON_LABEL = "kubeaddons.mesosphere.io/name"
+_FLUX_LABEL = "helm.toolkit.fluxcd.io/name"
 _YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -166,10 +167,11 @@ def _owned_objects(context: Context, conductor: Json | None) -> Iterator[Json]:
         if release["status"] == "DEPLOYED":
             newest[release["namespace"], release["name"]] = release
     addons = {_addon_chart(addon): addon.name for addon in context.digest.of("Addon", "ClusterAddon")}
+    applications = frozenset(item.name for item in context.digest.of("AppDeployment"))
     for item in context.digest.of(*_OWNED):
         if item.owner is not None:
             continue
-        owner, how, release = _owner(item, conductor, newest, addons)
+        owner, how, release = _owner(item, conductor, newest, addons, applications)
         if owner:
             yield {
                 "kind": item.kind,
@@ -189,6 +191,7 @@ def _owner(
     conductor: Json | None,
     releases: dict[tuple[str, str], Json],
     addons: dict[tuple[str, str], str],
+    applications: frozenset[str],
 ) -> tuple[str, str, str]:
     """Returns (owner word, how we know, release name); empty strings when nothing accounts for the object."""
     release, how = _release_of(item, conductor, releases)
@@ -197,9 +200,13 @@ def _owner(
     if release is None and _labelled_chart(item) == CHART:
         return "conductor", "its chart label names the chart conductor", ""
     if release is not None and (release["chart"], release["chart_version"]) in addons:
-        return "platform_application", f"{how}; an Addon ships this chart", release["name"]
+        addon = addons[release["chart"], release["chart_version"]]
+        return "platform_application", f"{how}; an Addon ships this chart", addon
     if _ADDON_LABEL in item.labels:
-        return "platform_application", f"its label {_ADDON_LABEL} names an addon", ""
+        return "platform_application", f"its label {_ADDON_LABEL} names an addon", item.labels[_ADDON_LABEL]
+    if item.labels.get(_FLUX_LABEL) in applications:
+        name = item.labels[_FLUX_LABEL]
+        return "platform_application", f"its label {_FLUX_LABEL} names an AppDeployment", name
     return ("unknown", how, release["name"]) if release is not None else ("", "", "")
 
 

@@ -24,6 +24,8 @@ _KEPT_LABELS = frozenset(
         "chart",
         "component",
         "helm.sh/chart",
+        "helm.toolkit.fluxcd.io/name",
+        "helm.toolkit.fluxcd.io/namespace",
         "heritage",
         "kubeaddons.mesosphere.io/name",
         "name",
@@ -70,10 +72,24 @@ class ObjectDigest:
 
 
 # Kinds whose metadata, spec and status later collectors read; they are small.
-_WITH_BODY = frozenset({"Addon", "ClusterRoleBinding", "CronJob", "Ingress", "Job", "RoleBinding"})
-_WITH_ALL_LABELS = frozenset({"Node"})
+_WITH_BODY = frozenset(
+    {
+        "Addon",
+        "ClusterAddon",
+        "ClusterRoleBinding",
+        "CronJob",
+        "HelmRelease",
+        "Ingress",
+        "Job",
+        "KonvoyCluster",
+        "RoleBinding",
+    }
+)
+_WITH_ALL_LABELS = frozenset({"Cluster", "Node"})
 _BODY = ("metadata", "spec", "status", "roleRef", "subjects")
 _KINDS = _WITH_BODY | {
+    "AppDeployment",
+    "Cluster",
     "CustomResourceDefinition",
     "DaemonSet",
     "Deployment",

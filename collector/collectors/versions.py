@@ -14,23 +14,17 @@ from collector.collectors.base import Collector, Context
 from collector.collectors.conductor import CHART, conductor_release
 from collector.collectors.digest import ObjectDigest
 from collector.collectors.images import parse_image, tag_version
+from collector.collectors.platform import stated_version
 from collector.records import Document, Json, Record
 from collector.records.access import mapping, string
+from collector.releases import load_components
 
 _CONTROLLERS = ("Deployment", "StatefulSet", "DaemonSet")
-# Component, the image names that are it, and how many numbers its tag needs to state a version.
-_BY_IMAGE = (
-    ("traefik", frozenset({"traefik", "library-traefik"}), 3),
-    ("cert-manager", frozenset({"cert-manager-controller"}), 3),
-    ("tiller", frozenset({"tiller"}), 3),
-    ("postgres", frozenset({"postgres", "postgresql", "crunchy-postgres", "postgis"}), 2),
-    ("errbit", frozenset({"errbit"}), 3),
-    ("velero", frozenset({"velero"}), 3),
-)
 _KONVOY_LABEL = "konvoy.mesosphere.com/"
 _KONVOY_GROUP = "kubeaddons.mesosphere.io"
 _KONVOY_NAMESPACE = "kubeaddons"
 _DKP_GROUPS = ("apps.kommander.d2iq.io", "infrastructure.cluster.konvoy.d2iq.io")
+_DKP_LABEL = "konvoy.d2iq.io/"
 _DKP_NAMESPACES = ("kommander-flux",)
 _CERT_MANAGER_GROUPS = ("certmanager.k8s.io", "cert-manager.io")
 _MAX_IMAGES = 5000
@@ -83,19 +77,21 @@ def _components(context: Context) -> Iterator[Json]:
 
 
 def _from_images(context: Context, item: ObjectDigest) -> Iterator[Json]:
-    for component, names, parts in _BY_IMAGE:
-        container = next((c for c in item.containers if parse_image(c.image).name in names), None)
-        if container is None:
+    seen: set[str] = set()
+    for container in item.containers:
+        image = parse_image(container.image)
+        component = load_components().of(image.repository)
+        if component is None or component.name in seen:
             continue
-        tag = parse_image(container.image).tag
-        version = tag_version(tag, parts)
+        seen.add(component.name)
+        version = tag_version(image.tag, component.parts)
         yield _component(
-            component,
+            component.name,
             version,
-            f"image tag {tag}" if version else "the image reference states no exact version",
+            f"image tag {image.tag}" if version else "the image reference states no exact version",
             subject=_subject(context, item),
             evidence=[{"path": item.path, "pointer": item.pointer}],
-            serves=_serves_conductor(context) if component == "traefik" else None,
+            serves=_serves_conductor(context) if component.name == "traefik" else None,
         )
 
 
@@ -180,7 +176,14 @@ def _platform(context: Context) -> Json:
         signs = []
         if not {"nodes", "namespaces"} <= context.digest.listed.keys():
             kind, confidence = "unknown", "unknown"
-    return {"kind": kind, "version": "", "confidence": confidence, "signs": signs}
+    version, how = stated_version(context.digest, kind)
+    return {
+        "kind": kind,
+        "version": version,
+        "version_source": how,
+        "confidence": confidence,
+        "signs": signs,
+    }
 
 
 def _konvoy_signs(context: Context) -> Iterator[Json]:
@@ -200,6 +203,11 @@ def _dkp_signs(context: Context) -> Iterator[Json]:
     for group in _DKP_GROUPS:
         if context.discovery.has_group(group):
             yield {"sign": f"API group {group}", "path": layout.GROUPS, "pointer": ""}
+    for item in context.digest.of("Cluster"):
+        label = next((name for name in item.labels if name.startswith(_DKP_LABEL)), None)
+        if label:
+            yield {"sign": f"cluster label {label}", "path": item.path, "pointer": item.pointer}
+            break
     for item in context.digest.of("Namespace"):
         if item.name in _DKP_NAMESPACES:
             yield {"sign": f"namespace {item.name}", "path": item.path, "pointer": item.pointer}

@@ -103,7 +103,9 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     ``namespaces`` narrows what is read; empty means all that the rights allow, without
     ``exclude_namespaces``. ``profile`` sets how much: ``minimal`` is what a diagnosis needs first,
     ``standard`` every kind of object and the logs of Conductor and of pods in trouble, ``full`` all logs.
-    ``secret_objects``: ``metadata`` reads names and labels of Secrets, never their values.
+    ``environment`` is what the cluster is for, which no cluster shows: experimental components must not run
+    in production. ``helm3_secrets`` reads the release Secrets of Helm 3, and nothing of them but versions,
+    names and images is kept. ``secret_objects``: ``metadata`` reads names and labels of Secrets alone.
     """
 
     api_version: str = "conductor-diag/v1"
@@ -116,6 +118,8 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     skip: tuple[str, ...] = ()
     resources: Resources = msgspec.field(default_factory=Resources)
     secret_objects: Literal["never", "metadata"] = "never"
+    helm3_secrets: bool = False
+    environment: Literal["production", "other", "unknown"] = "unknown"
     logs: Logs = msgspec.field(default_factory=Logs)
     limits: Limits = msgspec.field(default_factory=Limits)
     backups: Backups = msgspec.field(default_factory=Backups)

@@ -90,6 +90,69 @@ def with_server_version(recording: Recording, version: str) -> Recording:
     return recording.with_answers({"/version": Answer.of(document)})
 
 
+def without_workload(recording: Recording, namespace: str, workload: str) -> Recording:
+    """Returns a recording without a workload and all that came of it. Raises LookupError if there is none."""
+    owners = [item for item in _workloads(recording) if _place(item) == (namespace, workload)]
+    if not owners:
+        raise LookupError(f"no workload {namespace}/{workload} in the recording")
+    family = _family(recording, {owner["metadata"]["uid"] for owner in owners})
+    return _keeping(recording, lambda _, item: item["metadata"].get("uid") not in family)
+
+
+def changed_workload(recording: Recording, namespace: str, workload: str, change: Change) -> Recording:
+    """Returns a recording in which ``change`` was made to a workload, in every version of its API."""
+    return _mapped_items(
+        recording,
+        lambda item: (
+            change(copy.deepcopy(item))
+            if _place(item) == (namespace, workload) and "containers" in json.dumps(item.get("spec", {}))
+            else item
+        ),
+    )
+
+
+def with_object(recording: Recording, path: str, item: Json) -> Recording:
+    """Returns a recording with one more object in the list at ``path``, in order of namespace and name."""
+    answer = recording.answers[path]
+    items = sorted([*answer.json["items"], item], key=_place)
+    return recording.with_answers({path: replace(answer, body=encode({**answer.json, "items": items}))})
+
+
+def with_group(
+    recording: Recording, group: str, version: str, resource: Json, items: list[Json]
+) -> Recording:
+    """Returns a recording whose server has one more API group, with one namespaced resource.
+
+    ``resource`` has name and kind. The aggregated form of discovery goes: a server may not offer it.
+    """
+    served = f"{group}/{version}"
+    entry = {
+        "name": group,
+        "versions": [{"groupVersion": served, "version": version}],
+        "preferredVersion": {"groupVersion": served, "version": version},
+    }
+    groups = copy.deepcopy(recording.answers["/apis"].json)
+    groups["groups"].append(entry)
+    full = {
+        **resource,
+        "singularName": resource["kind"].lower(),
+        "namespaced": True,
+        "verbs": ["get", "list"],
+    }
+    listing = {"kind": f"{resource['kind']}List", "apiVersion": served, "metadata": {"resourceVersion": "1"}}
+    found = recording.with_answers(
+        {
+            "/apis": Answer.of(groups),
+            f"/apis/{group}": Answer.of({"kind": "APIGroup", "apiVersion": "v1", **entry}),
+            f"/apis/{served}": Answer.of(
+                {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": served, "resources": [full]}
+            ),
+            f"/apis/{served}/{resource['name']}": Answer.of({**listing, "items": items}),
+        }
+    )
+    return replace(found, aggregated={})
+
+
 def with_log(
     recording: Recording, namespace: str, pod: str, container: str, text: str, *, previous: bool = False
 ) -> Recording:

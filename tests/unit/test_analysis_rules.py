@@ -282,7 +282,7 @@ def versions(*components: tuple[str, str], platform: str = "none", **changes: An
                     "evidence": [],
                     "serves_conductor": True if name == "traefik" else None,
                 }
-                for name, version in components
+                for name, version in (*components, ("tiller", "2.16.10"))
             ],
             **changes,
         },
@@ -345,7 +345,7 @@ def test_traefik(version: str, rule: str | None, verdict: str) -> None:
         ([], {"not_read": ["deployments.apps"]}, None),
         ([CM, CM], {}, "both"),
         ([CM], {"cert_manager_api_groups": ["certmanager.k8s.io", "cert-manager.io"]}, "both"),
-        ([("cert-manager", "")], {}, None),
+        ([("cert-manager", "")], {}, "undetermined"),
     ],
 )
 def test_cert_manager(
