@@ -90,7 +90,7 @@ def _helm(helm: Json) -> frozenset[str] | None:
     found = set()
     if integer(helm, "conductor_v2_records"):
         found.add("2")
-    if sequence(helm, "conductor_v3_objects"):
+    if sequence(helm, "conductor_v3_objects") or integer(helm, "conductor_v3_records"):
         found.add("3")
     return frozenset(found) if found or helm.get("readable") is True else None
 

@@ -6,15 +6,17 @@ a name alone proves nothing (see the traps in the policy's sources: other produc
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
 
 from collector.bundle import layout
+from collector.collectors import helm2, helm3
 from collector.collectors.base import Collector, Context, Need, gap_of
 from collector.collectors.digest import ObjectDigest
-from collector.collectors.helm2 import Helm2Release, ReleaseError, decode_release
+from collector.collectors.helm3_names import release_names
+from collector.collectors.release import Release, ReleaseError
 from collector.core.clock import rfc3339
 from collector.kube.discovery import ApiResource
 from collector.kube.errors import ApiError, ForbiddenError
@@ -24,6 +26,7 @@ from collector.records.access import mapping, sequence, string
 
 CHART = "conductor"
 _RECORDS = {"labelSelector": "OWNER=TILLER"}
+_RECORDS_3 = {"labelSelector": "owner=helm"}
 _TILLER_NAMESPACE = "kube-system"
 _RECORDS_A_PAGE = 20
 _MAX_MANIFEST_OBJECTS = 500
@@ -38,7 +41,7 @@ _YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 def collect(context: Context) -> Iterator[Record]:
     """Yields helm/releases.json and conductor/release-objects.json, and any gap in reading them."""
     releases: list[Json] = []
-    for found in _release_records(context):
+    for found in (*_release_records(context), *release_names(context, _labelled_releases(context))):
         if isinstance(found, Gap):
             yield found
         else:
@@ -68,7 +71,8 @@ def conductor_release(releases: list[Json]) -> Json | None:
     """Returns Conductor's newest deployed revision, else its newest; None if there is no record."""
     own = [release for release in releases if release["chart"] == CHART]
     deployed = [release for release in own if release["status"] == "DEPLOYED"]
-    return max(deployed or own, key=lambda release: release["revision"], default=None)
+    # After a migration the records of Helm 2 stay, so one of Helm 3 is the live one.
+    return max(deployed or own, key=lambda release: (release["helm"], release["revision"]), default=None)
 
 
 def _release_records(context: Context) -> Iterator[Json | Gap]:
@@ -79,38 +83,52 @@ def _release_records(context: Context) -> Iterator[Json | Gap]:
         )
         return
     try:
-        yield from _decoded(_records(context, resource, None))
+        yield from _decoded(context, _records(context, resource, None))
+        yield from _decoded(context, _records(context, resource, None, _RECORDS_3))
     except ForbiddenError as error:
         yield gap_of(
             error, "Helm 2 release records in all namespaces", needs="ClusterRole: verb list on configmaps"
         )
         try:
-            yield from _decoded(_records(context, resource, _TILLER_NAMESPACE))
+            yield from _decoded(context, _records(context, resource, _TILLER_NAMESPACE))
         except ApiError as inner:
             yield gap_of(inner, "Helm 2 release records", namespace=_TILLER_NAMESPACE)
     except ApiError as error:
         yield gap_of(error, "Helm 2 release records")
 
 
-def _records(context: Context, resource: ApiResource, namespace: str | None) -> ListRead:
-    return ListRead(context.api, resource, namespace, params=_RECORDS, page=_RECORDS_A_PAGE)
+def _records(
+    context: Context, resource: ApiResource, namespace: str | None, params: Mapping[str, str] = _RECORDS
+) -> ListRead:
+    return ListRead(context.api, resource, namespace, params=params, page=_RECORDS_A_PAGE)
 
 
-def _decoded(records: ListRead) -> Iterator[Json | Gap]:
+def _decoded(context: Context, records: ListRead) -> Iterator[Json | Gap]:
+    """Yields what the records say. Helm 3 keeps its own in ConfigMaps only where it was told to."""
+    generation = "2" if records.params is _RECORDS else "3"
     for item in records:
         metadata = mapping(item, "metadata")
         place = f"{string(metadata, 'namespace')}/{string(metadata, 'name')}"
+        encoded = string(mapping(item, "data"), "release")
         try:
-            yield _release(decode_release(string(mapping(item, "data"), "release")), place)
+            if generation == "2":
+                record = helm2.decode_release(encoded)
+            else:
+                record = helm3.decode_release(encoded, secret=False)
         except ReleaseError as error:
-            yield Gap(subject=f"Helm 2 release record {place}", status=Status.FAILED, reason=str(error))
+            subject = f"Helm {generation} release record {place}"
+            yield Gap(subject=subject, status=Status.FAILED, reason=str(error))
+        else:
+            if record.chart == CHART:
+                context.digest.keep_record(record)
+            yield _release(record, place)
 
 
-def _release(record: Helm2Release, place: str) -> dict[str, Any]:
+def _release(record: Release, place: str) -> dict[str, Any]:
     """Returns the record without its secrets: of the manifest only names, kinds and images are kept."""
     objects, note = _manifest_objects(record.manifest, record.namespace)
     return {
-        "helm": "2",
+        "helm": record.helm,
         "record": f"ConfigMap {place}",
         "name": record.name,
         "namespace": record.namespace,
@@ -158,6 +176,16 @@ def _labelled_chart(item: ObjectDigest) -> str:
     label = next((item.labels[key] for key in _CHART_LABELS if key in item.labels), "")
     name, _, version = label.rpartition("-")
     return name if version[:1].isdigit() or version[:2].lower() == "v1" else ""
+
+
+def _labelled_releases(context: Context) -> dict[tuple[str, str], str]:
+    """Returns the chart of each release, by (namespace, name), as the labels of its objects state both."""
+    return {
+        (item.namespace, item.labels[label]): chart
+        for item in context.digest.of(*_OWNED)
+        for label in _INSTANCE_LABELS
+        if label in item.labels and (chart := _labelled_chart(item))
+    }
 
 
 def _owned_objects(context: Context, conductor: Json | None) -> Iterator[Json]:

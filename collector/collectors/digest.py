@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from collector.collectors.eventlog import EventLog
+from collector.collectors.release import Release
 from collector.records import Json
 from collector.records.access import integer, mapping, sequence, string
 
@@ -33,6 +34,7 @@ _KEPT_LABELS = frozenset(
     }
 )
 _LIMIT = 100_000
+_MAX_RECORDS = 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,6 +109,7 @@ class Digest:
     Attributes:
         listed: how many objects of each resource were seen; a resource that could not be listed is absent.
         releases: Helm release records in the form of ``helm/releases.json``.
+        records: Conductor's live record and those newer than it, undigested: they hold secrets.
         ownership: owner word for each (kind, namespace, name) that a release or addon accounts for.
         conductor_namespaces: where Conductor was found.
         events: the newest events of all namespaces in order of time.
@@ -115,6 +118,7 @@ class Digest:
     def __init__(self) -> None:
         self._objects: dict[str, list[ObjectDigest]] = {}
         self.releases: list[Json] = []
+        self.records: list[Release] = []
         self.ownership: dict[tuple[str, str, str], str] = {}
         self.conductor_namespaces: tuple[str, ...] = ()
         self.listed: dict[str, int] = {}
@@ -128,6 +132,12 @@ class Digest:
         known = self._objects.setdefault(kind, [])
         if kind in _KINDS and len(known) < _LIMIT:
             known.append(_digest(item, kind, path, pointer))
+
+    def keep_record(self, record: Release) -> None:
+        """Keeps a record of Conductor's if it is the newest deployed one or newer; a handful at most."""
+        known = sorted([*self.records, record], key=lambda r: (r.helm, r.revision))
+        deployed = [at for at, r in enumerate(known) if r.status == "DEPLOYED"]
+        self.records = known[max(deployed, default=0) :][-_MAX_RECORDS:]
 
     def of(self, *kinds: str) -> list[ObjectDigest]:
         """Returns the objects of these kinds in the order they were read."""

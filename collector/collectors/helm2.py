@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from collector.collectors.release import Release, ReleaseError, unzipped
+from collector.collectors.values import parsed
+
 _MAX_ENCODED = 4 * 1024 * 1024
-_MAX_DECODED = 32 * 1024 * 1024
-_GZIP_MAGIC = b"\x1f\x8b\x08"
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _MAX_VARINT_BYTES = 10
 _STATUS = (
@@ -31,27 +30,7 @@ _STATUS = (
 )
 
 
-class ReleaseError(ValueError):
-    """The record is damaged, hostile or of another format. The message holds nothing of its content."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Helm2Release:
-    """What a record says. ``manifest`` holds secrets and must not leave memory undigested."""
-
-    name: str
-    namespace: str
-    revision: int
-    status: str
-    description: str
-    last_deployed: datetime | None
-    chart: str
-    chart_version: str
-    app_version: str
-    manifest: str
-
-
-def decode_release(encoded: str | bytes) -> Helm2Release:
+def decode_release(encoded: str | bytes) -> Release:
     """Returns the release in a record's ``release`` key.
 
     Raises:
@@ -65,7 +44,8 @@ def decode_release(encoded: str | bytes) -> Helm2Release:
         metadata = dict(_fields(_bytes(chart, 1)))
         status = _integer(dict(_fields(_bytes(info, 1))), 1)
         deployed = _integer(dict(_fields(_bytes(info, 3))), 1)
-        found = Helm2Release(
+        found = Release(
+            helm="2",
             name=_text(release, 1),
             namespace=_text(release, 8),
             revision=_integer(release, 7),
@@ -76,6 +56,8 @@ def decode_release(encoded: str | bytes) -> Helm2Release:
             chart_version=_text(metadata, 4),
             app_version=_text(metadata, 13),
             manifest=_text(release, 5),
+            config=parsed(_text(dict(_fields(_bytes(release, 4))), 1)),
+            defaults=parsed(_text(dict(_fields(_bytes(chart, 4))), 1)),
         )
     except (OverflowError, OSError, ValueError) as error:
         if isinstance(error, ReleaseError):
@@ -93,18 +75,7 @@ def _unpack(encoded: str | bytes) -> bytes:
         packed = base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError) as error:
         raise ReleaseError("the record is not base64") from error
-    if not packed.startswith(_GZIP_MAGIC):
-        return packed
-    inflater = zlib.decompressobj(wbits=31)
-    try:
-        message = inflater.decompress(packed, _MAX_DECODED)
-    except zlib.error as error:
-        raise ReleaseError("the record is not gzip") from error
-    if inflater.unconsumed_tail:
-        raise ReleaseError("the record unpacks to too much")
-    if not inflater.eof:
-        raise ReleaseError("the record is cut off")
-    return message
+    return unzipped(packed)
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, bytes | int]]:

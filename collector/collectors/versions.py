@@ -148,7 +148,8 @@ def _serves_conductor(context: Context) -> bool | None:
 
 def _helm(context: Context) -> Json:
     """Returns which Helm generations name Conductor; ``readable`` is False when records were denied."""
-    two = [r for r in context.digest.releases if r["chart"] == CHART and r["status"] == "DEPLOYED"]
+    live = [r for r in context.digest.releases if r["chart"] == CHART and r["status"] == "DEPLOYED"]
+    two = [r for r in live if r["helm"] == "2"]
     three = [
         item
         for item in context.digest.of(*_CONTROLLERS)
@@ -157,6 +158,7 @@ def _helm(context: Context) -> Json:
     ]
     return {
         "conductor_v2_records": len(two),
+        "conductor_v3_records": len(live) - len(two),
         "conductor_v3_objects": [{"path": item.path, "pointer": item.pointer} for item in three[:20]],
         "readable": "configmaps" in context.digest.listed,
     }

@@ -104,8 +104,8 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     ``exclude_namespaces``. ``profile`` sets how much: ``minimal`` is what a diagnosis needs first,
     ``standard`` every kind of object and the logs of Conductor and of pods in trouble, ``full`` all logs.
     ``environment`` is what the cluster is for, which no cluster shows: experimental components must not run
-    in production. ``helm3_secrets`` reads the release Secrets of Helm 3, and nothing of them but versions,
-    names and images is kept. ``secret_objects``: ``metadata`` reads names and labels of Secrets alone.
+    in production. ``helm3_secrets`` lists the Secrets in which Helm 3 keeps its releases by their metadata.
+    ``secret_objects``: ``metadata`` reads names and labels of Secrets, never their values.
     """
 
     api_version: str = "conductor-diag/v1"

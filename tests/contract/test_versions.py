@@ -7,14 +7,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from collector.collectors import COLLECTORS
 from collector.demo.recording import Answer, Recording
 from collector.findings import Confidence, Window
+from collector.spec import load_spec
 from tests.lib import edits
+from tests.lib.helm import helm3_document, helm3_record
 from tests.lib.recordings import recording
-from tests.lib.runs import collect, verdicts
+from tests.lib.runs import collect, entry, verdicts, whole
 
 CORE = tuple(c for c in COLLECTORS if c.name in ("workloads", "cluster", "conductor", "versions"))
 CONTROLLER = "quay.io/jetstack/cert-manager-controller"
@@ -176,6 +179,82 @@ def labelled_by_helm_3(known: Recording) -> Recording:
 )
 def test_helm(tmp_path: Path, known: Recording, expected: dict[str, Verdict]) -> None:
     assert judged(known, tmp_path, "CND-PRE-002") == expected
+
+
+def in_config_maps(known: Recording, *values: str) -> Recording:
+    """Returns the recording with records of Helm 3's ConfigMap driver for Conductor."""
+    for at, value in enumerate(values, 1):
+        item = {
+            "metadata": {
+                "name": f"sh.helm.release.v1.conductor.v{at}",
+                "namespace": "conductor",
+                "uid": f"00000000-0000-4000-9000-{at:012}",
+                "labels": {"owner": "helm", "name": "conductor", "status": "deployed", "version": str(at)},
+            },
+            "data": {"release": value},
+        }
+        known = edits.with_object(known, CONFIGMAPS, item)
+    return known
+
+
+def test_a_record_of_helm_3_in_a_config_map_is_read(tmp_path: Path) -> None:
+    known = in_config_maps(without_records(FOREIGN), helm3_record(helm3_document()))
+    result = collect(known, tmp_path, collectors=CORE)
+    assert verdicts(result)["CND-PRE-002 conductor"] == ("fail", "unsupported", "C2c C2a")
+    versions = {fact.component: fact.version for fact in result.report.facts.versions}
+    assert versions["conductor"] == "1.1.0"
+
+
+def test_a_record_that_cannot_be_read_is_a_gap_and_says_so(tmp_path: Path) -> None:
+    known = edits.changed_workload(
+        in_config_maps(without_records(FOREIGN), "bm90IGEgcmVjb3Jk"),
+        "conductor",
+        "conductor-web",
+        lambda item: (item["metadata"]["labels"].update({"chart": "conductor-1.1.0"}), item)[1],
+    )
+    found = judged(known, tmp_path, "CND-PRE-002", "CND-RUN-001 Helm 3 release record")
+    assert found["CND-PRE-002 conductor"] == ("unknown", "undetermined", "C2c")
+    assert any("sh.helm.release.v1.conductor.v1" in key for key in found)
+
+
+def test_an_old_conductor_is_told(tmp_path: Path) -> None:
+    chart = {"metadata": {"name": "conductor", "version": "1.0.0", "appVersion": "1.0.0"}}
+    known = in_config_maps(without_records(FOREIGN), helm3_record(helm3_document(chart=chart)))
+    assert judged(known, tmp_path, "CND-CON-002") == {
+        "CND-CON-002 conductor": ("warn", "undetermined", "C1 I1")
+    }
+
+
+def in_a_secret(known: Recording) -> Recording:
+    """Returns the recording with a record of Helm 3's default driver for Conductor."""
+    labels = {"owner": "helm", "name": "conductor", "status": "deployed", "version": "3"}
+    item = {
+        "metadata": {"name": "sh.helm.release.v1.conductor.v3", "namespace": "conductor", "labels": labels},
+        "type": "helm.sh/release.v1",
+        "data": {"release": helm3_record(helm3_document(), secret=True)},
+    }
+    listing = {
+        "kind": "SecretList",
+        "apiVersion": "v1",
+        "metadata": {"resourceVersion": "1"},
+        "items": [item],
+    }
+    return known.with_answers({"/api/v1/secrets": Answer.of(listing)})
+
+
+@pytest.mark.parametrize("switch", [False, True])
+def test_release_secrets_are_listed_only_by_the_operators_switch_and_never_read(
+    tmp_path: Path, switch: bool
+) -> None:
+    spec = msgspec.structs.replace(load_spec(), helm3_secrets=switch)
+    seen: list[str] = []
+    known = in_a_secret(FOREIGN)
+    result = collect(known, tmp_path, collectors=CORE, spec=spec, requests=seen)
+    releases = entry(result.bundle.path, "helm/releases.json")["releases"]
+    named = [(r["name"], r["revision"], r["status"]) for r in releases if r["record"].startswith("Secret ")]
+    assert named == ([("conductor", 3, "DEPLOYED")] if switch else [])
+    assert any("/secrets" in request for request in seen) == switch
+    assert b"H4sI" not in whole(result.bundle.path)
 
 
 def konvoy(version: str) -> Recording:

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.collectors.helm2 import ReleaseError, decode_release
+from collector.collectors.helm2 import decode_release
+from collector.collectors.release import ReleaseError
 from tests.lib.recordings import recording
 
 
