@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from collector.analysis import (
+    rules_alterations,
     rules_app,
     rules_backup,
     rules_coverage,
@@ -32,6 +33,7 @@ RULES: tuple[Rule, ...] = (
     *rules_app.RULES,
     *rules_platform.RULES,
     *rules_versions.RULES,
+    *rules_alterations.RULES,
     *rules_backup.RULES,
     *rules_errbit.RULES,
     *rules_coverage.RULES,

@@ -1,5 +1,6 @@
 """The collectors, in order of value: what a diagnosis needs first is asked for first."""
 
+from collector.collectors.alterations import ALTERATIONS
 from collector.collectors.base import Collector, Context, Need
 from collector.collectors.choice import Choice, choose
 from collector.collectors.cluster import CLUSTER
@@ -15,6 +16,18 @@ from collector.collectors.resources import RESOURCES
 from collector.collectors.versions import VERSIONS
 from collector.collectors.workloads import WORKLOADS
 
-COLLECTORS = (WORKLOADS, CLUSTER, CONDUCTOR, LOGS, POSTGRES, ERRBIT, VERSIONS, FACTS, RESOURCES, ITSELF)
+COLLECTORS = (
+    WORKLOADS,
+    CLUSTER,
+    CONDUCTOR,
+    LOGS,
+    POSTGRES,
+    ERRBIT,
+    VERSIONS,
+    ALTERATIONS,
+    FACTS,
+    RESOURCES,
+    ITSELF,
+)
 
 __all__ = ["COLLECTORS", "Choice", "Collector", "Context", "Digest", "Need", "choose", "local_collector"]

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from collector.core.errors import UsageError
 from collector.core.resources import config_path
 from collector.core.yamlfile import YamlFile
-from collector.releases.model import Applications, Components, ConductorTable, Platforms
+from collector.releases.model import Applications, Components, ConductorTable, Platforms, ServerDefaults
 
 
 @functools.cache
@@ -37,6 +37,12 @@ def load_applications() -> Applications:
 def load_components() -> Components:
     """Returns configs/releases/components.yaml. Raises UsageError."""
     return YamlFile(config_path("releases", "components.yaml"), UsageError).decode(Components)
+
+
+@functools.cache
+def load_defaults() -> ServerDefaults:
+    """Returns configs/releases/kubernetes-defaults.yaml. Raises UsageError."""
+    return YamlFile(config_path("releases", "kubernetes-defaults.yaml"), UsageError).decode(ServerDefaults)
 
 
 @functools.cache

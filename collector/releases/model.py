@@ -151,6 +151,19 @@ class Components(_Table, frozen=True, kw_only=True):
         return next((entry for entry in self.components if entry.runs(repository)), None)
 
 
+class ServerDefaults(_Table, frozen=True, kw_only=True):
+    """configs/releases/kubernetes-defaults.yaml: what servers fill in, by the last part of a field's path."""
+
+    schema: Literal["conductor-diag/kubernetes-defaults/v1"]
+    source: str
+    always: tuple[str, ...]
+    defaults: Mapping[str, tuple[str | int | bool, ...]]
+
+    def fills_in(self, key: str, value: object) -> bool:
+        """True if a server may have put ``value`` where a manifest says nothing."""
+        return key in self.always or value in self.defaults.get(key, ())
+
+
 class Prerequisites(_Table, frozen=True, kw_only=True):
     """Conductor's list: both ends of a range belong to it."""
 

@@ -1,0 +1,161 @@
+"""Rules on what was changed in Conductor's installation, and on who else uses what it installed.
+
+The collector has compared the live objects with the release's manifests; these rules say what it means. An
+alteration is stated as a fact about the altered object. Whether it caused anything is never concluded here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from collector.analysis.context import Rule, RuleContext
+from collector.analysis.foreign import foreign_users, foreign_workloads
+from collector.bundle import layout
+from collector.findings import Confidence, Evidence, Finding, Impact, Outcome, Owner, Subject
+from collector.records import Json
+from collector.records.access import mapping, sequence, string, strings
+
+_DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
+_MAX_NAMED = 5
+_WORDS = {
+    "code": ("CND-ALT-002", "mounts or runs what its release does not"),
+    "command": ("CND-ALT-003", "has another environment, command or arguments than its release states"),
+    "resources": ("CND-ALT-005", "has other resources than its release states"),
+    "placement": ("CND-ALT-005", "has other replicas or placement than its release states"),
+}
+
+
+def images(context: RuleContext) -> Iterator[Finding]:
+    """A container's image is not the one that the release's manifest names."""
+    for entry, changes in _compared(context, "image"):
+        for change in changes:
+            shipped, live = string(change, "shipped"), string(change, "live")
+            proof = _proof(shipped, live)
+            yield context.finding(
+                "CND-ALT-001",
+                _subject(entry),
+                f"{string(entry, 'name')}: {_container(change)} runs {live}, its release names {shipped}",
+                outcome=Outcome.UNKNOWN if proof == "none" else Outcome.WARN,
+                impact=Impact.RISK,
+                evidence=_evidence(entry),
+                facts={"proof": proof, "image": live},
+                confidence=Confidence.UNKNOWN if proof == "none" else Confidence.PROVEN,
+                needs="the digests that both references stand for" if proof == "none" else "",
+            )
+
+
+def other_fields(context: RuleContext) -> Iterator[Finding]:
+    """Mounts, environment, command, resources, replicas or placement are not those of the manifest."""
+    for area, (rule, words) in _WORDS.items():
+        for entry, changes in _compared(context, area):
+            fields = [string(change, "field") for change in changes]
+            more = f" and {len(fields) - _MAX_NAMED} more" if len(fields) > _MAX_NAMED else ""
+            yield context.finding(
+                rule,
+                _subject(entry),
+                f"{string(entry, 'name')} {words}: {', '.join(fields[:_MAX_NAMED])}{more}",
+                outcome=Outcome.WARN,
+                impact=Impact.INFO,
+                evidence=_evidence(entry),
+                facts={"fields": str(len(fields))},
+                count=len(fields),
+            )
+
+
+def values(context: RuleContext) -> Iterator[Finding]:
+    """Values of the release differ from the chart's own."""
+    document = context.view.document(layout.ALTERATIONS)
+    found = mapping(document, "values")
+    changed, undocumented = strings(found, "changed"), strings(found, "undocumented")
+    if not changed:
+        return
+    release = mapping(document, "release")
+    more = f" and {len(changed) - _MAX_NAMED} more" if len(changed) > _MAX_NAMED else ""
+    yield context.finding(
+        "CND-ALT-004",
+        Subject(
+            kind="Release",
+            name=string(release, "name"),
+            namespace=string(release, "namespace"),
+            owner=Owner.CONDUCTOR,
+        ),
+        f"values other than the chart's own: {', '.join((undocumented or changed)[:_MAX_NAMED])}{more}",
+        outcome=Outcome.WARN,
+        impact=Impact.INFO,
+        evidence=[Evidence(path=layout.ALTERATIONS, pointer="/values")],
+        facts={"documented": "no" if undocumented else "yes"},
+        count=len(changed),
+    )
+
+
+def foreign(context: RuleContext) -> Iterator[Finding]:
+    """A workload that is not Conductor's uses its database or its Errbit."""
+    for use in foreign_users(context):
+        rule, what = ("CND-ALT-006", "database") if use.component == "postgres" else ("CND-ALT-007", "Errbit")
+        yield context.finding(
+            rule,
+            use.subject,
+            f"{use.subject} names Conductor's {what} ({use.host})",
+            outcome=Outcome.WARN,
+            impact=Impact.RISK,
+            evidence=[use.evidence],
+            facts={"user": "customer" if use.subject.owner is Owner.CUSTOMER else "unknown"},
+            confidence=Confidence.INFERRED,
+        )
+
+
+def neighbours(context: RuleContext) -> Iterator[Finding]:
+    """A workload that is not Conductor's runs in its namespace."""
+    for workload in foreign_workloads(context):
+        yield context.finding(
+            "CND-ALT-008",
+            workload.subject,
+            f"{workload.subject} is not part of Conductor's release: {workload.why}",
+            outcome=Outcome.WARN,
+            impact=Impact.INFO,
+            evidence=[workload.evidence],
+            confidence=Confidence.INFERRED,
+        )
+
+
+RULES: tuple[Rule, ...] = (images, other_fields, values, foreign, neighbours)
+
+
+def _compared(context: RuleContext, area: str) -> Iterator[tuple[Json, list[Json]]]:
+    for entry in sequence(context.view.document(layout.ALTERATIONS), "compared"):
+        changes = [c for c in sequence(entry, "differences") if string(c, "area") == area]
+        if changes:
+            yield entry, changes
+
+
+def _proof(shipped: str, live: str) -> str:
+    """Returns reference or digest, by what the image is another one; none where only its place differs."""
+    ours, theirs = _DIGEST.search(shipped), _DIGEST.search(live)
+    if ours and theirs:
+        return "none" if ours[0] == theirs[0] else "digest"
+    return "none" if _last(shipped) == _last(live) else "reference"
+
+
+def _last(image: str) -> str:
+    """Returns name and tag without registry, path and digest: all that a mirror leaves as it is."""
+    return _DIGEST.sub("", image).rpartition("/")[2]
+
+
+def _container(change: Json) -> str:
+    return string(change, "field").partition("[")[2].partition("]")[0]
+
+
+def _subject(entry: Json) -> Subject:
+    return Subject(
+        kind=string(entry, "kind"),
+        namespace=string(entry, "namespace"),
+        name=string(entry, "name"),
+        owner=Owner.CONDUCTOR,
+    )
+
+
+def _evidence(entry: Json) -> list[Evidence]:
+    compared = Evidence(path=layout.ALTERATIONS, pointer="/compared")
+    path = string(entry, "path")
+    return [Evidence(path=path, pointer=string(entry, "pointer")), compared] if path else [compared]
