@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from collector.cli.parser import Parser
+from collector.cli.windowflags import add_window_flags, as_of_day
 from collector.core.errors import ExitStatus, OutputError
 
 
@@ -26,6 +27,7 @@ def parser(prog: str) -> Parser:
     made.option(
         "--policy", "support policy to judge by instead of the shipped one", default="", metavar="FILE"
     )
+    add_window_flags(made)
     made.option(
         "--output",
         "text (on stdout), or json: the findings",
@@ -44,7 +46,12 @@ def run(arguments: argparse.Namespace) -> int:
     from collector.report.html import report_html
     from collector.report.terminal import verdict
 
-    report = reopen(arguments.bundle, Path(arguments.policy) if arguments.policy else None)
+    report = reopen(
+        arguments.bundle,
+        Path(arguments.policy) if arguments.policy else None,
+        as_of=as_of_day(arguments),
+        current=arguments.current_ga,
+    )
     if arguments.html:
         try:
             Path(arguments.html).write_bytes(report_html(report))

@@ -45,6 +45,7 @@ VERBS = (
     Verb("bundle", "collector.cli.bundle", "list, print and verify what a bundle holds"),
     Verb("clean", "collector.cli.clean", "apply today's redaction rules to an existing bundle"),
     Verb("redact", "collector.cli.redact", "hide secrets in text, standard input to standard output"),
+    Verb("policy", "collector.cli.policy", "explain a verdict; show, check and test the support policy"),
     Verb("upload", "collector.cli.upload", "send what an earlier run could not deliver"),
     Verb("fetch-bundle", "collector.cli.fetch", "get an uploaded bundle back out of an Errbit"),
     Verb("receiver", "collector.cli.receiver", "be an Errbit-compatible endpoint on this machine"),

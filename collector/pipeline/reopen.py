@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import msgspec
@@ -11,11 +12,25 @@ from collector.bundle.reader import BundleReader
 from collector.core.errors import BundleError
 from collector.findings import Report, RunInfo
 from collector.pipeline.judge import judge
+from collector.releases import Basis
 from collector.support import load_policy
 
 
-def reopen(path: Path, policy_path: Path | None = None) -> Report:
-    """Returns the report on a bundle under a policy. Raises BundleError or PolicyError."""
+def reopen(
+    path: Path, policy_path: Path | None = None, *, as_of: date | None = None, current: str = ""
+) -> Report:
+    """Returns the report on a bundle under a policy.
+
+    Args:
+        path: the bundle.
+        policy_path: the policy to judge by; the shipped one if it is left out.
+        as_of: the day that the version window is looked at; that of the collection if it is left out.
+        current: the platform release that is current; the newest one out by then if it is empty.
+
+    Raises:
+        BundleError: the bundle cannot be read.
+        PolicyError: the policy cannot.
+    """
     policy = load_policy(policy_path)
     with BundleReader(path) as reader:
         try:
@@ -26,4 +41,5 @@ def reopen(path: Path, policy_path: Path | None = None) -> Report:
                 why=str(error),
                 hint="only bundles made by conductor-diag can be judged again",
             ) from error
-        return judge(reader, replace(run, policy=policy.info), policy)
+        basis = Basis(as_of=as_of or run.started.date(), current=current)
+        return judge(reader, replace(run, policy=policy.info), policy, basis)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from collector.core.text import display
@@ -54,11 +54,19 @@ def where(evidence: Evidence) -> str:
 
 
 def severities(classification: Classification) -> str:
-    """Returns the ticket severities a clause allows: ``1-4``, ``3, 4``, ``none`` or ``not stated``."""
-    allowed = sorted(set(classification.severities))
-    if not allowed:
+    """Returns the ticket severities a clause allows: ``1-4``, ``3, 4``, ``none`` or ``not stated``.
+
+    Of a bug, those for finding its cause and those for the fix: ``1-4, fix 3, 4``.
+    """
+    if not classification.severities:
         silent = not classification.severities_stated and classification.scope not in _NOT_FILEABLE
         return NOT_STATED if silent else "none"
+    fix = classification.fix_severities
+    return _set(classification.severities) + (f", fix {_set(fix)}" if fix else "")
+
+
+def _set(severities: Iterable[int]) -> str:
+    allowed = sorted(set(severities))
     if len(allowed) >= _RANGE and allowed[-1] - allowed[0] == len(allowed) - 1:
         return f"{allowed[0]}-{allowed[-1]}"
     return ", ".join(map(str, allowed))

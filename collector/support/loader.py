@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
+
+import msgspec
 
 from collector.core.errors import PolicyError
 from collector.core.resources import config_path
@@ -20,7 +24,7 @@ def load_policy(path: Path | None = None) -> Policy:
     Raises:
         PolicyError: the file cannot be read, breaks the schema, or contradicts itself.
     """
-    file = YamlFile(path or config_path("policy", "support-policy.yaml"), PolicyError)
+    file = _file(path)
     content = file.decode(PolicyFile)
     problems = list(contradictions(content))
     if problems:
@@ -28,7 +32,7 @@ def load_policy(path: Path | None = None) -> Policy:
         raise PolicyError(
             f"{file.path} contradicts itself",
             why="; ".join(problems[:_SHOWN]) + more,
-            hint="correct the rows named, or leave --policy out to use the shipped policy",
+            hint=f"try: conductor-diag policy lint {file.path}, which names them all",
         )
     titles = {document.id: document.title for document in content.documents}
     return Policy(
@@ -44,3 +48,26 @@ def load_policy(path: Path | None = None) -> Policy:
         silence=content.silence,
         rows=content.rows,
     )
+
+
+def read_policy_file(path: Path | None = None) -> tuple[Path, PolicyFile]:
+    """Returns the file as its schema has it, contradictions and all, with its path. Raises PolicyError."""
+    file = _file(path)
+    return file.path, file.decode(PolicyFile)
+
+
+def load_unseen() -> Unseen:
+    """Returns what no rule states, each with the reason. Raises PolicyError."""
+    return YamlFile(config_path("policy", "unseen.yaml"), PolicyError).decode(Unseen)
+
+
+class Unseen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Topics, and values of facts as ``fact=value``, that no rule states, each with the reason."""
+
+    schema: Literal["conductor-diag/unseen-topics/v1"]
+    topics: Mapping[str, str]
+    facts: Mapping[str, str]
+
+
+def _file(path: Path | None) -> YamlFile:
+    return YamlFile(path or config_path("policy", "support-policy.yaml"), PolicyError)
