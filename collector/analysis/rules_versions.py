@@ -12,7 +12,6 @@ from collector.analysis.applications import failed_releases, shipped_application
 from collector.analysis.context import Rule, RuleContext
 from collector.findings import (
     Confidence,
-    Evidence,
     Finding,
     Impact,
     Outcome,
@@ -201,7 +200,7 @@ def conductor_version(context: RuleContext) -> Iterator[Finding]:
             f"Conductor is {fact.version}; the support page is written for 1.1",
             outcome=Outcome.WARN,
             impact=Impact.INFO,
-            evidence=fact.evidence or [Evidence(path="")],
+            evidence=fact.evidence,
             facts={"version": fact.version},
         )
 

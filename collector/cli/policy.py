@@ -68,8 +68,8 @@ def _policy_path(arguments: argparse.Namespace) -> Path | None:
 
 
 def _explain(arguments: argparse.Namespace) -> int:
-    from collector.pipeline.reopen import reopen
     from collector.cli.policy_text import explained
+    from collector.pipeline.reopen import reopen
     from collector.support import explain, load_policy
 
     path = _policy_path(arguments)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,7 +15,8 @@ from collector.analysis.context import RuleContext
 from collector.bundle import layout
 from collector.core.clock import rfc3339
 from collector.findings import Finding, Impact, Outcome, Owner
-from collector.records import Entry, Json
+from collector.records import Json
+from tests.lib.evidence import MemoryEvidence
 
 NOW = datetime(2026, 11, 20, 16, tzinfo=UTC)
 PODS = "cluster-resources/pods/conductor.json"
@@ -25,29 +25,8 @@ REPLICASETS = "cluster-resources/replicasets/conductor.json"
 TEXTS = load_rule_texts()
 
 
-class Evidence:
-    """A bundle in memory."""
-
-    def __init__(self, files: Mapping[str, Json | bytes]) -> None:
-        self._files = {
-            path: content if isinstance(content, bytes) else json.dumps(content).encode()
-            for path, content in files.items()
-        }
-
-    def entries(self) -> Sequence[Entry]:
-        return [
-            Entry(path=path, size=len(data), sha256="", collector="t") for path, data in self._files.items()
-        ]
-
-    def open(self, path: str) -> Iterator[bytes]:
-        return iter((self.read(path),))
-
-    def read(self, path: str) -> bytes:
-        return self._files[path]
-
-
 def judge(files: Mapping[str, Json | bytes]) -> Analysis:
-    return analyse(Evidence(files), now=NOW, texts=TEXTS)
+    return analyse(MemoryEvidence(files), now=NOW, texts=TEXTS)
 
 
 def rules(files: Mapping[str, Json | bytes], area: str = "") -> list[str]:
@@ -397,7 +376,7 @@ def test_a_rule_that_fails_costs_its_own_verdict_only() -> None:
         yield from ()
         raise ZeroDivisionError
 
-    found = analyse(Evidence({}), now=NOW, texts=TEXTS, rules=(broken,)).findings
+    found = analyse(MemoryEvidence({}), now=NOW, texts=TEXTS, rules=(broken,)).findings
     assert [(f.rule, f.outcome, f.subject.name) for f in found] == [
         ("CND-RUN-002", Outcome.UNKNOWN, "broken")
     ]
