@@ -12,7 +12,7 @@ from dataclasses import replace
 from collector.analysis.applications import shipped_applications
 from collector.analysis.context import RuleContext
 from collector.analysis.evidence import Item
-from collector.analysis.rules_app import node_ready
+from collector.analysis.workloads import node_ready
 from collector.bundle import layout
 from collector.findings import Finding, Owner, Subject
 from collector.records import Json

@@ -25,7 +25,7 @@ def release_names(context: Context, charts: dict[tuple[str, str], str]) -> Itera
         charts: the chart of a release by (namespace, name), as labels of its objects state it.
     """
     resource = context.discovery.find("secrets")
-    switched_on = context.spec.helm3_secrets or context.spec.secrets == "metadata"
+    switched_on = context.spec.helm3_secrets or context.spec.secret_objects == "metadata"
     if resource is None or not switched_on:
         return
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from collector.records import Entry, Json
 
@@ -21,6 +21,9 @@ class MemoryEvidence:
         return [
             Entry(path=path, size=len(data), sha256="", collector="t") for path, data in self._files.items()
         ]
+
+    def open(self, path: str) -> Iterator[bytes]:
+        return iter((self.read(path),))
 
     def read(self, path: str) -> bytes:
         return self._files[path]
