@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from collector.analysis import rules_postgres
 from collector.analysis.context import Rule, RuleContext
+from collector.analysis.marks import Case
+from collector.analysis.rules_backup_schedule import subject_of
 from collector.bundle import layout
 from collector.core.clock import parse_rfc3339, rfc3339
 from collector.core.text import counted, human_age
-from collector.findings import Confidence, Evidence, Finding, Impact, Outcome, Owner, Subject
+from collector.findings import Confidence, Evidence, Finding, Impact, Outcome, Owner
 from collector.records import Json
 from collector.records.access import integer, integers, sequence, string, strings
 
@@ -24,6 +27,7 @@ def none_found(context: RuleContext) -> Iterator[Finding]:
         not servers
         or sequence(document, "schedules")
         or "cronjobs.batch" not in strings(document, "looked_at")
+        or any(_backed_up(case) for case in rules_postgres.cases(context))
     ):
         return
     server = servers[0]
@@ -33,7 +37,8 @@ def none_found(context: RuleContext) -> Iterator[Finding]:
     yield context.finding(
         "CND-PG-001",
         subject,
-        "no CronJob that backs up Postgres was found; looked at all CronJobs, not outside the cluster",
+        "no backup of Postgres was found; looked at CronJobs, operators' objects, snapshots and Velero, "
+        "not outside the cluster",
         outcome=Outcome.WARN,
         impact=Impact.RISK,
         evidence=[Evidence(path=string(server, "path"), pointer=string(server, "pointer"))],
@@ -56,7 +61,7 @@ def latest_failed(context: RuleContext) -> Iterator[Finding]:
         codes = ", ".join(map(str, integers(newest, "exit_codes"))) or "not known"
         yield context.finding(
             "CND-PG-004",
-            _subject(schedule),
+            subject_of(schedule),
             f"{string(schedule, 'name')}: the latest {counted(failures, 'run')} failed, exit status {codes}; "
             f"last good {_point(_last_good(runs)) or 'not known'}",
             impact=Impact.RISK,
@@ -85,7 +90,7 @@ def stale(context: RuleContext) -> Iterator[Finding]:
         said = f"is {human_age(age)} old" if age is not None else "is not known"
         yield context.finding(
             "CND-PG-003",
-            _subject(schedule),
+            subject_of(schedule),
             f"{string(schedule, 'name')}: the newest good backup {said}, objective {human_age(objective)}",
             impact=Impact.RISK,
             evidence=_run_evidence(good) if good else [_at(schedule)],
@@ -98,14 +103,10 @@ def stale(context: RuleContext) -> Iterator[Finding]:
 RULES: tuple[Rule, ...] = (none_found, latest_failed, stale)
 
 
-def _subject(schedule: Json) -> Subject:
-    owner = string(schedule, "owner")
-    return Subject(
-        kind=string(schedule, "kind"),
-        namespace=string(schedule, "namespace"),
-        name=string(schedule, "name"),
-        owner=Owner(owner) if owner in set(Owner) else Owner.UNKNOWN,
-    )
+def _backed_up(case: Case) -> bool:
+    """True if anything but a CronJob backs the cluster up, however badly: other rules judge that."""
+    cluster = case.cluster
+    return bool(cluster.backups or cluster.repositories or cluster.plans or cluster.dumps)
 
 
 def _last_good(runs: list[Json]) -> Json | None:

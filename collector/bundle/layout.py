@@ -18,6 +18,7 @@ __all__ = [
     "API_REQUESTS",
     "BACKUPS",
     "CERTIFICATE",
+    "CLUSTERS",
     "CLUSTER_VERSION",
     "COLLECTORS",
     "CONDUCTOR",
@@ -76,6 +77,7 @@ ALTERATIONS = "conductor/alterations.json"
 ERRBIT = "conductor/errbit.json"
 CONDUCTOR_RBAC = "conductor/rbac.json"
 BACKUPS = "postgres/backups.json"
+CLUSTERS = "postgres/clusters.json"
 API_REQUESTS = "run/api-requests.jsonl"
 READ = "run/resources.json"
 API_COST = "run/api.json"

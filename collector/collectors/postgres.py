@@ -17,8 +17,9 @@ from collector.collectors.digest import ObjectDigest
 from collector.collectors.images import parse_image, tag_version
 from collector.core import quantity
 from collector.core.clock import parse_rfc3339, rfc3339
+from collector.postgres.script import read_script
 from collector.records import Document, Json, Record
-from collector.records.access import mapping, sequence, string, strings
+from collector.records.access import integer, mapping, sequence, string, strings
 
 _TOOLS = re.compile(r"pg_dumpall|pg_dump|pgdump|pgbackrest|wal-g|wal-e|barman")
 _BACKUP_WORDS = re.compile(r"(?:^|[-_/.])(?:backup|pgdump|pg-dump|logical-backup)(?:$|[-_/.:\d])")
@@ -98,13 +99,46 @@ def _schedule(context: Context, item: ObjectDigest) -> Json:
         "tool": _tool(context, item),
         "images": [container.image for container in item.containers],
         "schedule": string(spec, "schedule"),
+        "time_zone": string(spec, "timeZone"),
         "suspended": spec.get("suspend") is True,
+        "concurrency": string(spec, "concurrencyPolicy") or "Allow",
+        "starting_deadline": integer(spec, "startingDeadlineSeconds"),
+        "active": len(sequence(status, "active")),
+        "keeps_failed": spec.get("failedJobsHistoryLimit") != 0,
+        **_script(item),
+        "volumes": sorted(_volumes(item)),
         "last_scheduled": string(status, "lastScheduleTime"),
         "last_successful": string(status, "lastSuccessfulTime"),
         "runs": runs[:_MAX_RUNS],
         "path": item.path,
         "pointer": item.pointer,
     }
+
+
+def _script(item: ObjectDigest) -> Json:
+    """Returns what the command gives away; the command itself is not kept here."""
+    found = [
+        script
+        for container in _pod_containers(item)
+        if (script := read_script([*strings(container, "command"), *strings(container, "args")])).visible
+    ]
+    return {
+        "command_seen": bool(found),
+        "problems": sorted({problem for script in found for problem in script.problems}),
+        "schema_only": any(script.schema_only for script in found),
+        "leaves_out": any(script.leaves_out for script in found),
+        "globals": not found or any(script.globals for script in found),
+    }
+
+
+def _volumes(item: ObjectDigest) -> Iterator[str]:
+    """Yields the kinds of volumes that the job mounts, claims by name."""
+    template = mapping(mapping(mapping(mapping(item.body, "spec"), "jobTemplate"), "spec"), "template")
+    for volume in sequence(mapping(template, "spec"), "volumes"):
+        if claim := string(mapping(volume, "persistentVolumeClaim"), "claimName"):
+            yield f"claim {claim}"
+        else:
+            yield from (kind for kind in ("emptyDir", "hostPath", "nfs") if kind in volume)
 
 
 def _tool(context: Context, item: ObjectDigest) -> str:
@@ -145,6 +179,7 @@ def _run(job: ObjectDigest, pods: list[ObjectDigest]) -> dict[str, Any]:
         "completed": string(status, "completionTime") or None,
         "failed_pods": sum(pod.phase == "Failed" for pod in pods),
         "exit_codes": sorted({end["exitCode"] for end in ends if isinstance(end.get("exitCode"), int)}),
+        "ended_by": sorted({string(end, "reason") for end in ends} - {"", "Completed", "Error"}),
         "path": job.path,
         "pointer": job.pointer,
         "pods": [{"name": pod.name, "path": pod.path, "pointer": pod.pointer} for pod in pods[:10]],

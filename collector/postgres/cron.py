@@ -1,4 +1,4 @@
-"""When a schedule fires, in its own time zone: what was due last, what comes next, whether it fires at all."""
+"""When a schedule fires, in its own time zone: what was due last, what comes next, whether it ever does."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ _MACROS = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
-_MONTHS = {name: at for at, name in enumerate(["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], 1)}
-_DAYS = {name: at for at, name in enumerate(["sun", "mon", "tue", "wed", "thu", "fri", "sat"])}
+_YEAR = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTHS = {name: at for at, name in enumerate(_YEAR, 1)}
+_DAYS = {name: at for at, name in enumerate(("sun", "mon", "tue", "wed", "thu", "fri", "sat"))}
+_NAMES: tuple[dict[str, int], ...] = ({}, {}, {}, _MONTHS, _DAYS)
 _EVERY = re.compile(r"@every\s+((?:\d{1,6}(?:h|m|s))+)")
 _UNITS = {"h": 3600, "m": 60, "s": 1}
 _ZONE = re.compile(r"(?:CRON_)?TZ=(\S{1,64})\s+(.*)", re.DOTALL)
@@ -119,7 +121,7 @@ def parse(expression: str, zone: str = "", *, seconds_first: bool = False) -> Cr
 def _cron(fields: list[str], zone: tzinfo, every: int = 0) -> Cron:
     minutes, hours, days, months, weekdays = (
         _values(field, low, high, names)
-        for field, (low, high), names in zip(fields, _BOUNDS, ({}, {}, {}, _MONTHS, _DAYS), strict=True)
+        for field, (low, high), names in zip(fields, _BOUNDS, _NAMES, strict=True)
     )
     return Cron(
         minutes=minutes,

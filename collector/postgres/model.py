@@ -89,8 +89,9 @@ class Archive:
 class Repository:
     """A tool's catalogue: a pgBackRest repository, a Barman server, an object store.
 
-    ``error`` is the tool's error class. ``running`` is True while a backup runs. ``minimum`` is the number
-    of backups that the tool's own configuration asks for.
+    ``error`` is the tool's error class. ``running`` is True while a backup runs, ``stopped`` while the tool
+    was told to do nothing. ``unchecked`` are checks that pass because nobody set their limit. ``keeps`` is
+    the number of full backups its retention keeps, None where that is not known, 0 where nothing is removed.
     """
 
     tool: str
@@ -100,6 +101,8 @@ class Repository:
     error: str = ""
     system_id: str = ""
     running: bool = False
+    stopped: bool = False
+    keeps: int | None = None
     failed_checks: tuple[str, ...] = ()
     unchecked: tuple[str, ...] = ()
     verified: Literal["", "ok", "error"] = ""

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from collector.postgres import wal
 from collector.postgres.decode import OutputError, decode, moment, name, number
@@ -129,7 +130,7 @@ def _archives(stanza: Json) -> Iterator[Archive]:
 def read_archive_listing(
     data: bytes, *, repository: str, segment_size: int, archive_id: str = "", complete: bool = True
 ) -> Archive:
-    """Returns the archive of one stanza as ranges. ``segment_size`` is bytes, 0 for the usual 16 MiB.
+    """Returns the archive of one stanza as ranges. ``segment_size`` is bytes, 0 if not known.
 
     ``archive_id`` (such as ``15-1``) keeps to the current database where several were archived. Raises
     OutputError.
@@ -173,7 +174,8 @@ def listed(
     newest: int = 0,
 ) -> Archive:
     """Returns an archive out of the names that a listing held."""
-    size = segment_size if wal.valid_size(segment_size) else wal.DEFAULT_SEGMENT
+    names = tuple(names)
+    size = segment_size if wal.valid_size(segment_size) else wal.likely_size(names)
     found = wal.ranges(names, size)
     return Archive(
         tool=tool,
@@ -189,10 +191,27 @@ def listed(
     )
 
 
-def read_verify(text: str) -> str:
-    """Returns what ``verify --output=text`` says: ok, error, or empty; its exit status is 0 in both cases."""
+def read_verify(text: str) -> tuple[Literal["", "ok", "error"], frozenset[str]]:
+    """Returns what ``verify --output=text`` says, and the labels of the backups that it found invalid.
+
+    Its exit status is 0 whatever it finds, and an empty text says nothing at all.
+    """
     found = re.findall(r"^\s*status: (ok|error)", text, re.MULTILINE)
-    return "" if not found else "error" if "error" in found else "ok"
+    invalid = re.findall(r"\bbackup: ([\w-]{1,80}), status: invalid", text)
+    return ("error" if "error" in found else "ok") if found else "", frozenset(invalid)
+
+
+def with_verify(info: Info, text: str) -> Info:
+    """Returns the catalogue with what a verification found: invalid backups no longer count as good."""
+    verdict, invalid = read_verify(text)
+    return replace(
+        info,
+        repositories=tuple(replace(one, verified=verdict) for one in info.repositories),
+        backups=tuple(
+            replace(one, state="damaged", error="verify") if one.id in invalid else one
+            for one in info.backups
+        ),
+    )
 
 
 def error_class(text: str) -> str:

@@ -44,6 +44,20 @@ def valid_size(size: int) -> bool:
     return _SMALLEST <= size <= _LARGEST and size & (size - 1) == 0
 
 
+def likely_size(names: Iterable[str]) -> int:
+    """Returns the segment size that the names speak for, in bytes.
+
+    Where they do not pass a border of 4 GiB any size gives the same holes, and the usual one is returned.
+    """
+    known = list(names)
+    if len({name[:16] for name in known}) > 1:
+        most = max(int(name[16:24], 16) for name in known) + 1
+        size = _FULL >> (most - 1).bit_length()
+        if valid_size(size):
+            return size
+    return DEFAULT_SEGMENT
+
+
 def place(name: str, size: int) -> tuple[int, int]:
     """Returns timeline and number of a segment. ``size`` is bytes a segment."""
     return int(name[:8], 16), int(name[8:16], 16) * (_FULL // size) + int(name[16:24], 16)
