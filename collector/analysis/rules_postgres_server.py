@@ -139,7 +139,12 @@ def not_determined(case: Case) -> Iterator[Mark]:
             pointer="/servers/0/in_recovery",
             needs="reach the primary: kubectl get pods -n NAMESPACE --show-labels names its role",
         )
-    missed = [step for step in cluster.steps if step.status in ("denied", "timeout", "error", "skipped")]
+    missed = [
+        step
+        for step in cluster.steps
+        if step.status in ("denied", "timeout", "error", "skipped")
+        or (step.status == "missing" and step.name == "psql" and not cluster.servers)
+    ]
     if missed:
         said = ", ".join(f"{step.name} {step.status}" for step in missed[:_SHOWN])
         yield Mark(

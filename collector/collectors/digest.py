@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from collector.collectors.eventlog import EventLog
 from collector.collectors.release import Release
+from collector.postgres.operators import RESOURCES
 from collector.records import Json
 from collector.records.access import integer, mapping, sequence, string
 
@@ -35,6 +36,8 @@ _KEPT_LABELS = frozenset(
 )
 _LIMIT = 100_000
 _MAX_RECORDS = 4
+_BACKUP_OBJECTS = 5_000
+_CUSTOM = "cluster-resources/custom-resources/"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,6 +115,8 @@ class Digest:
         records: Conductor's live record and those newer than it, undigested: they hold secrets.
         ownership: owner word for each (kind, namespace, name) that a release or addon accounts for.
         conductor_namespaces: where Conductor was found.
+        claims: volume claims by ``namespace/pod``.
+        backup_objects: objects that speak of database backups, by ``plural.group``.
         events: the newest events of all namespaces in order of time.
     """
 
@@ -122,6 +127,8 @@ class Digest:
         self.ownership: dict[tuple[str, str, str], str] = {}
         self.conductor_namespaces: tuple[str, ...] = ()
         self.listed: dict[str, int] = {}
+        self.claims: dict[str, tuple[str, ...]] = {}
+        self.backup_objects: dict[str, list[ObjectDigest]] = {}
         self.events = EventLog()
 
     def add(self, item: Mapping[str, Json], *, kind: str, path: str, pointer: str) -> None:
@@ -129,6 +136,13 @@ class Digest:
         if kind == "Event":
             self.events.add(item)
             return
+        if path.startswith(_CUSTOM) and (resource := _resource(path)) in RESOURCES:
+            kept = self.backup_objects.setdefault(resource, [])
+            if len(kept) < _BACKUP_OBJECTS:
+                kept.append(_digest(item, kind, path, pointer, whole=True))
+            return
+        if kind == "Pod":
+            self._note_claims(item)
         known = self._objects.setdefault(kind, [])
         if kind in _KINDS and len(known) < _LIMIT:
             known.append(_digest(item, kind, path, pointer))
@@ -138,6 +152,13 @@ class Digest:
         known = sorted([*self.records, record], key=lambda r: (r.helm, r.revision))
         deployed = [at for at, r in enumerate(known) if r.status == "DEPLOYED"]
         self.records = known[max(deployed, default=0) :][-_MAX_RECORDS:]
+
+    def _note_claims(self, item: Mapping[str, Json]) -> None:
+        metadata = mapping(item, "metadata")
+        volumes = sequence(mapping(item, "spec"), "volumes")
+        named = (string(mapping(volume, "persistentVolumeClaim"), "claimName") for volume in volumes)
+        if claims := tuple(filter(None, named)):
+            self.claims[f"{string(metadata, 'namespace')}/{string(metadata, 'name')}"] = claims
 
     def of(self, *kinds: str) -> list[ObjectDigest]:
         """Returns the objects of these kinds in the order they were read."""
@@ -161,11 +182,18 @@ class Digest:
         return item
 
 
-def _digest(item: Mapping[str, Json], kind: str, path: str, pointer: str) -> ObjectDigest:
+def _resource(path: str) -> str:
+    """Returns ``plural.group`` of a custom resource's entry."""
+    return path[len(_CUSTOM) :].partition("/")[0].removesuffix(".json")
+
+
+def _digest(
+    item: Mapping[str, Json], kind: str, path: str, pointer: str, *, whole: bool = False
+) -> ObjectDigest:
     metadata = mapping(item, "metadata")
     labels = mapping(metadata, "labels")
-    keep_all = kind in _WITH_ALL_LABELS
-    parts = _BODY if kind in _WITH_BODY else ()
+    keep_all = whole or kind in _WITH_ALL_LABELS
+    parts = _BODY if whole or kind in _WITH_BODY else ()
     owners = [entry for entry in sequence(metadata, "ownerReferences") if entry.get("controller")]
     return ObjectDigest(
         kind=kind,

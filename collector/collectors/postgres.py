@@ -11,19 +11,23 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from collector.bundle import layout
 from collector.collectors.base import Collector, Context
 from collector.collectors.digest import ObjectDigest
 from collector.collectors.images import parse_image, tag_version
+from collector.collectors.postgres_clusters import find_clusters, is_postgres
+from collector.collectors.postgres_probe import probed
 from collector.core import quantity
 from collector.core.clock import parse_rfc3339, rfc3339
+from collector.postgres.model import Cluster
 from collector.postgres.script import read_script
 from collector.records import Document, Json, Record
 from collector.records.access import integer, mapping, sequence, string, strings
 
 _TOOLS = re.compile(r"pg_dumpall|pg_dump|pgdump|pgbackrest|wal-g|wal-e|barman")
 _BACKUP_WORDS = re.compile(r"(?:^|[-_/.])(?:backup|pgdump|pg-dump|logical-backup)(?:$|[-_/.:\d])")
-_POSTGRES_IMAGES = frozenset({"postgres", "postgresql", "crunchy-postgres", "postgis", "spilo"})
 _SCHEDULED_ANNOTATION = "batch.kubernetes.io/cronjob-scheduled-timestamp"
 _RUN_SUFFIX = re.compile(r"-(\d{8}|\d{10})$")
 _MINUTES_DIGITS = 8
@@ -31,7 +35,28 @@ _MAX_RUNS = 50
 
 
 def collect(context: Context) -> Iterator[Record]:
-    """Yields postgres/backups.json."""
+    """Yields what CronJobs tell of backups, and what everything else tells of every database cluster."""
+    yield from _schedules(context)
+    yield _clusters(context, tuple(probed(context, find_clusters(context))))
+
+
+def _clusters(context: Context, clusters: tuple[Cluster, ...]) -> Document:
+    backups = context.spec.backups
+    return Document(
+        path=layout.CLUSTERS,
+        value={
+            "collected_at": rfc3339(context.clock.now()),
+            "clock_skew_seconds": context.api.log.clock_skew,
+            "objective_seconds": int(quantity.seconds(backups.objective)),
+            "archive_objective_seconds": int(quantity.seconds(backups.archive_objective)),
+            "minimum_backups": backups.minimum,
+            "documented_tools": dict.fromkeys(backups.documented_tools, True),
+            "clusters": msgspec.to_builtins(clusters, str_keys=True),
+        },
+    )
+
+
+def _schedules(context: Context) -> Iterator[Record]:
     yield Document(
         path=layout.BACKUPS,
         value={
@@ -49,7 +74,7 @@ def _servers(context: Context) -> Iterator[Json]:
     for item in context.digest.of("StatefulSet", "Deployment"):
         for container in item.containers:
             image = parse_image(container.image)
-            if image.name in _POSTGRES_IMAGES and not container.init:
+            if is_postgres(container.image) and not container.init:
                 yield {
                     "kind": item.kind,
                     "namespace": item.namespace,

@@ -75,6 +75,7 @@ class Archive:
 
     tool: str
     repository: str = ""
+    id: str = ""
     first: str = ""
     last: str = ""
     listed: bool = False

@@ -122,6 +122,7 @@ def _archives(stanza: Json) -> Iterator[Archive]:
             yield Archive(
                 tool=TOOL,
                 repository=f"{name(stanza.get('name'))}/{key}",
+                id=name(entry.get("id")),
                 first=wal.segment(entry.get("min")),
                 last=wal.segment(entry.get("max")),
             )

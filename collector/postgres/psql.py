@@ -15,7 +15,7 @@ from collector.postgres.queries import MARK
 from collector.records import Json
 from collector.records.access import integer, string
 
-_MAX_ROWS = 1000
+_MAX_ROWS = 100_000
 _STATE = re.compile(r"[0-9A-Z]{5}")
 _ERROR_STATE = re.compile(r"(?:ERROR|FATAL):\s+([0-9A-Z]{5})\s*$", re.MULTILINE)
 _OK = "00000"

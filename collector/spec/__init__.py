@@ -2,7 +2,7 @@
 
 from collector.spec.catalog import Catalog, CatalogRow, load_catalog
 from collector.spec.load import load_spec
-from collector.spec.model import Backups, Limits, Logs, Redaction, Resources, Spec
+from collector.spec.model import Backups, Limits, Logs, Postgres, Redaction, Resources, Spec
 
 __all__ = [
     "Backups",
@@ -10,6 +10,7 @@ __all__ = [
     "CatalogRow",
     "Limits",
     "Logs",
+    "Postgres",
     "Redaction",
     "Resources",
     "Spec",

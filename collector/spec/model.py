@@ -12,6 +12,7 @@ from collector.core import quantity
 _SMALLEST_BUNDLE = 1024 * 1024
 _SMALLEST_LOG = 64 * 1024
 _NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_FOLDER = re.compile(r"/[A-Za-z0-9._/-]{1,200}")
 
 
 class Logs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -73,15 +74,39 @@ class Backups(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """What counts as a healthy Postgres backup.
 
     ``objective`` is the recovery point objective: the vendor states none, so 24 hours is ours.
+    ``archive_objective`` is how long WAL may wait to be archived; ``minimum`` is how many full backups a
+    retention has to keep.
     ``documented_tools`` are image names or CronJob names known to be the vendor's documented backup
     procedure (the ``conductor-tools`` package is not public, so it cannot be recognised otherwise).
     """
 
     objective: str = "24h"
+    archive_objective: str = "15m"
+    minimum: int = 2
     documented_tools: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         quantity.seconds(self.objective)
+        quantity.seconds(self.archive_objective)
+
+
+class Postgres(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    """What may be asked inside the database's pods.
+
+    ``exec`` runs fixed, reading commands there (pods/exec). ``deep`` adds those that read every backup and
+    cost time. ``dump_dirs`` are folders in which dumps are looked for; ``pods`` names more pods to ask, as
+    ``namespace/name``. ``baseline`` is a file of ``conductor-diag baseline make`` to compare with.
+    """
+
+    exec: bool = False
+    deep: bool = False
+    dump_dirs: tuple[str, ...] = ("/backups", "/backup", "/backup/pgdump")
+    pods: tuple[str, ...] = ()
+    baseline: str = ""
+
+    def __post_init__(self) -> None:
+        if any(not _FOLDER.fullmatch(folder) or ".." in folder for folder in self.dump_dirs):
+            raise ValueError("dumpDirs are absolute paths of letters, digits and . _ - /")
 
 
 class Redaction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -123,6 +148,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     logs: Logs = msgspec.field(default_factory=Logs)
     limits: Limits = msgspec.field(default_factory=Limits)
     backups: Backups = msgspec.field(default_factory=Backups)
+    postgres: Postgres = msgspec.field(default_factory=Postgres)
     redaction: Redaction = msgspec.field(default_factory=Redaction)
 
     def __post_init__(self) -> None:

@@ -1,0 +1,107 @@
+"""Takes steps inside a pod one after another: each bounded, each remembered, a failed one being data too."""
+
+from __future__ import annotations
+
+import re
+
+from collector.core.clock import Clock
+from collector.core.deadline import Deadline
+from collector.kube.commands import Commands
+from collector.kube.exec import Ran, Runner, Target
+from collector.kube.guard import RefusedRequestError
+from collector.postgres.model import Step, StepStatus
+from collector.postgres.pgbackrest import error_class
+
+# What a tool wrote on stderr is not kept: it names hosts, users and paths. Its meaning is.
+_MEANINGS = (
+    (
+        "the password was not accepted or none was given",
+        re.compile(r"password authentication failed|no password supplied"),
+    ),
+    (
+        "the server's rules let nobody in this way",
+        re.compile(r"no pg_hba\.conf entry|[Pp]eer authentication failed"),
+    ),
+    ("no such role or database", re.compile(r"(?:role|database) \S+ does not exist")),
+    (
+        "the server cannot be reached",
+        re.compile(r"[Cc]onnection refused|No such file or directory|could not connect"),
+    ),
+    (
+        "the server is starting, stopping or full",
+        re.compile(r"the database system is|too many (?:clients|connections)"),
+    ),
+    ("permission denied", re.compile(r"[Pp]ermission denied")),
+)
+_NEEDS = {
+    "denied": "in the database's namespace a Role: verb create on pods/exec",
+    "timeout": "more time: --timeout, and a look at why the command hangs",
+}
+_NEEDS_LOGIN = "let the database's own user in over the local socket (peer or trust in pg_hba.conf)"
+_KILLED = 124
+
+
+class Steps:
+    """Runs commands by name and remembers how each ended."""
+
+    def __init__(
+        self, runner: Runner, commands: Commands, clock: Clock, deadline: Deadline, *, deep: bool = False
+    ) -> None:
+        self.clock = clock
+        self.deep = deep
+        self._runner = runner
+        self._commands = commands
+        self._deadline = deadline
+        self._taken: list[Step] = []
+        self._denied: set[str] = set()
+
+    @property
+    def taken(self) -> tuple[Step, ...]:
+        """Every step in order."""
+        return tuple(self._taken)
+
+    def run(
+        self, target: Target, name: str, *, stdin: bytes = b"", quiet: bool = False, **values: str
+    ) -> Ran:
+        """Runs one command of the list; what could not be run comes back with its status.
+
+        ``quiet``: that the command itself says no (a folder that is not there) is an answer.
+        """
+        if target.namespace in self._denied:
+            return Ran(status="denied")
+        try:
+            command = self._commands.get(name, **values)
+        except RefusedRequestError as error:
+            return self._note(name, Ran(status="error", reason=str(error)))
+        if command.deep and not self.deep:
+            return Ran(status="missing")
+        if self._deadline.expired:
+            return self._note(name, Ran(status="timeout", reason="no time was left"))
+        ran = self._runner.run(target, command, stdin)
+        if ran.status == "denied":
+            self._denied.add(target.namespace)
+        return self._note(name, ran, quiet=quiet)
+
+    def _note(self, name: str, ran: Ran, *, quiet: bool = False) -> Ran:
+        status: StepStatus = ran.status
+        error = ran.reason
+        if ran.status == "ok" and ran.code not in (0, None) and not quiet:
+            status = "timeout" if ran.code == _KILLED else "error"
+            error = meaning(ran.errors.decode("utf-8", "replace"), ran.output) or f"exit status {ran.code}"
+        self._taken.append(
+            Step(
+                name=name,
+                status=status,
+                seconds=round(ran.seconds, 2),
+                code=ran.code,
+                error=error,
+                needs=_NEEDS.get(status, _NEEDS_LOGIN if name == "psql" and status == "error" else ""),
+            )
+        )
+        return ran
+
+
+def meaning(text: str, output: bytes = b"") -> str:
+    """Returns in our words what a tool's errors mean, empty if that is not known."""
+    found = next((words for words, pattern in _MEANINGS if pattern.search(text)), "")
+    return found or error_class(text) or error_class(output[:4096].decode("utf-8", "replace"))
