@@ -20,10 +20,11 @@ from collector.analysis import (
     rules_versions,
 )
 from collector.analysis.annotate import annotated
+from collector.analysis.card import backup_card
 from collector.analysis.context import Rule, RuleContext
 from collector.analysis.evidence import BundleView
 from collector.analysis.facts import read_facts
-from collector.analysis.overview import backup_card, timeline
+from collector.analysis.overview import timeline
 from collector.analysis.texts import RuleText
 from collector.findings import BackupCard, Facts, Finding, Impact, Outcome, Subject, TimelineMark
 from collector.records import EvidenceReader

@@ -1,4 +1,4 @@
-"""The backup card and the timeline: the two pictures a person looks at first, drawn from the evidence."""
+"""The timeline: deploys, backups, restarts and warnings in one picture, drawn from the evidence."""
 
 from __future__ import annotations
 
@@ -7,42 +7,13 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from collector.analysis.context import RuleContext
-from collector.analysis.rules_backup import last_good, latest_failed, stale
 from collector.analysis.workloads import troubled_pods
 from collector.bundle import layout
 from collector.core.clock import parse_rfc3339
-from collector.findings import BackupCard, Outcome, TimelineMark
+from collector.findings import Outcome, TimelineMark
 from collector.records.access import integer, mapping, sequence, string
 
 _MAX_MARKS = 2000
-
-
-def backup_card(context: RuleContext) -> BackupCard | None:
-    """Returns the card, or None when Postgres backups were not looked at."""
-    document = context.view.document(layout.BACKUPS)
-    if not document:
-        return None
-    schedules = sequence(document, "schedules")
-    runs = [run for schedule in schedules for run in sequence(schedule, "runs")]
-    newest = max(runs, key=lambda run: string(run, "point"), default=None)
-    if not schedules:
-        state = "none"
-    elif any(latest_failed(context)):
-        state = "failing"
-    elif any(stale(context)):
-        state = "stale"
-    else:
-        state = "ok" if last_good(document) else "unknown"
-    return BackupCard(
-        state=state,
-        jobs=tuple(f"{string(s, 'namespace')}/{string(s, 'name')}" for s in schedules),
-        last_good=last_good(document),
-        objective_seconds=integer(document, "objective_seconds"),
-        last_attempt=parse_rfc3339(newest.get("point")) if newest else None,
-        last_attempt_result=string(newest, "result") if newest else "",
-        schedule=", ".join(dict.fromkeys(string(s, "schedule") for s in schedules)),
-        restore_test=string(document, "restore_test") or "unknown",
-    )
 
 
 def timeline(context: RuleContext) -> Iterator[TimelineMark]:

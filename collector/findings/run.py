@@ -81,6 +81,10 @@ class BackupCard:
 
     ``objective_seconds`` is the recovery point objective the ages are held against. ``restore_test`` is
     ``unknown`` unless evidence of a restore was seen: a backup nobody restored is not proven.
+
+    ``window_from`` and ``window_to`` bound the moments that can be restored; equal where only the backup
+    itself can. ``gaps`` counts WAL segments that are missing. ``archive_lag_seconds`` is how long the oldest
+    segment has been waiting. ``size_trend`` is the newest size against those before it, in words.
     """
 
     state: str
@@ -91,6 +95,13 @@ class BackupCard:
     last_attempt_result: str
     schedule: str
     restore_test: str = "unknown"
+    window_from: datetime | None = None
+    window_to: datetime | None = None
+    gaps: int | None = None
+    archive_lag_seconds: int | None = None
+    size_trend: str = ""
+    last_attempt_error: str = ""
+    next_run: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

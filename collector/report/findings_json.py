@@ -159,6 +159,13 @@ def _backup(card: BackupCard) -> dict[str, Any]:
         "last_attempt_result": _text(card.last_attempt_result),
         "schedule": _text(card.schedule, _NAME),
         "restore_test": _text(card.restore_test, _NAME),
+        "window_from": _time(card.window_from),
+        "window_to": _time(card.window_to),
+        "gaps": card.gaps,
+        "archive_lag_seconds": card.archive_lag_seconds,
+        "size_trend": _text(card.size_trend, _NAME),
+        "last_attempt_error": _text(card.last_attempt_error, _NAME),
+        "next_run": _time(card.next_run),
     }
 
 

@@ -21,6 +21,7 @@ from collector.report import headline
 from collector.report.order import by_importance
 from collector.report.plain import count_of, moment, utc, window
 from collector.report.rows import FindingRow, Labelled, filter_key, finding_row, row_id, shown_clause
+from collector.report.summary import card_facts
 from collector.report.timeline import Chart, chart
 from collector.report.versions import VersionRow, described, version_rows
 from collector.report.words import load_words
@@ -186,12 +187,16 @@ def _backup(card: BackupCard, run: RunInfo) -> Iterator[Labelled]:
     yield Labelled(term="Age / objective", value=f"{age} / {window(card.objective_seconds)}")
     attempt = (
         f"{moment(card.last_attempt)}, {display(card.last_attempt_result, 60)}"
+        + (f" ({display(card.last_attempt_error, 60)})" if card.last_attempt_error else "")
         if card.last_attempt
         else "none known"
     )
     yield Labelled(term="Last attempt", value=attempt)
     yield Labelled(term="Schedule", value=display(card.schedule, 60) or "none known")
     yield Labelled(term="Jobs", value=_listed([display(job, 80) for job in card.jobs]) or "none known")
+    for fact in card_facts(card):
+        term, _, value = fact.partition(": ")
+        yield Labelled(term=term[0].upper() + term[1:], value=display(value, 120))
     unknown = Outcome.UNKNOWN if card.restore_test == "unknown" else ""
     yield Labelled(term="Restore test", value=display(card.restore_test, 60), look=unknown)
 

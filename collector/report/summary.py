@@ -168,8 +168,25 @@ def _backup(card: BackupCard | None, report: Report, detail: _Detail) -> Iterato
     yield from bullet(f"{state}: {good}; objective {window(card.objective_seconds)}")
     if card.last_attempt:
         result = inline(card.last_attempt_result or "not known", detail.text)
-        yield from bullet(f"last attempt {moment(card.last_attempt)}: {result}")
+        why = f" ({inline(card.last_attempt_error, detail.text)})" if card.last_attempt_error else ""
+        yield from bullet(f"last attempt {moment(card.last_attempt)}: {result}{why}")
+    for words in card_facts(card):
+        yield from bullet(inline(words, detail.text))
     yield from bullet(f"restore test: {inline(card.restore_test, 40)}")
+
+
+def card_facts(card: BackupCard) -> Iterator[str]:
+    """Yields what is known beyond the newest backup: window, holes, lag, sizes, the next run."""
+    if card.window_from and card.window_to:
+        yield f"can be restored to: {moment(card.window_from)} until {moment(card.window_to)}"
+    if card.gaps is not None:
+        yield f"WAL segments missing: {card.gaps}"
+    if card.archive_lag_seconds is not None:
+        yield f"archive lag: {window(card.archive_lag_seconds)}"
+    if card.size_trend:
+        yield f"newest size: {card.size_trend}"
+    if card.next_run:
+        yield f"next run: {moment(card.next_run)}"
 
 
 def _not_collected(report: Report, detail: _Detail) -> Iterator[str]:
