@@ -9,6 +9,7 @@ from collector.analysis.marks import Case, Check, Grade, Mark, median
 from collector.core.clock import rfc3339
 from collector.core.text import counted, human_age, human_bytes
 from collector.findings import Confidence
+from collector.postgres import cron
 from collector.postgres.model import Backup
 
 _COLLAPSE, _SHRUNK = 0.5, 0.8
@@ -20,6 +21,8 @@ _DAMAGE = {"page_checksum": "holds pages whose checksum is wrong", "verify": "di
 _FUTURE = timedelta(seconds=30)
 _TESTED = timedelta(days=90)
 _NEW = timedelta(days=1)
+_LATE = timedelta(minutes=5)
+_FIELDS = 5
 
 
 def unreadable(case: Case) -> Iterator[Mark]:
@@ -296,7 +299,66 @@ def from_the_future(case: Case) -> Iterator[Mark]:
             return
 
 
+def schedules(case: Case) -> Iterator[Mark]:
+    """A schedule of an operator or of Velero is suspended, invalid or late; CronJobs have their own rules."""
+    for at, plan in enumerate(case.cluster.plans):
+        if plan.kind == "CronJob" or not plan.schedule:
+            continue
+        pointer = f"/plans/{at}"
+        if plan.suspended:
+            yield Mark(
+                rule="CND-PG-005",
+                grade=Grade.HIGH,
+                summary=f"the {plan.kind} {plan.name} is suspended",
+                pointer=pointer,
+            )
+            continue
+        try:
+            found = cron.parse(plan.schedule, plan.time_zone, seconds_first=plan.seconds_first)
+        except cron.ScheduleError as error:
+            yield Mark(
+                rule="CND-PG-009",
+                grade=Grade.MEDIUM,
+                summary=f"the schedule of {plan.name} cannot be read: {error}",
+                pointer=pointer,
+            )
+            continue
+        due = found.last_before(case.now)
+        if plan.seconds_first and len(plan.schedule.split()) == _FIELDS:
+            yield Mark(
+                rule="CND-PG-009",
+                grade=Grade.MEDIUM,
+                summary=f"the schedule of {plan.name} has five fields where the first is seconds: "
+                "it runs every hour",
+                pointer=pointer,
+            )
+        elif due and plan.last_scheduled and plan.last_scheduled < due - _LATE and case.now - due > _LATE:
+            yield Mark(
+                rule="CND-PG-006",
+                grade=Grade.HIGH,
+                summary=f"{plan.name} was due at {rfc3339(due)} and ran last at "
+                f"{rfc3339(plan.last_scheduled)}",
+                pointer=pointer,
+            )
+
+
+def none_configured(case: Case) -> Iterator[Mark]:
+    """An operator runs the database and was given nothing that backs it up."""
+    cluster = case.cluster
+    silent = cluster.manager in ("cloudnative-pg", "crunchy", "percona", "stackgres")
+    if silent and not cluster.plans and not any(one.kind != "replica-create" for one in cluster.backups):
+        yield Mark(
+            rule="CND-PG-001",
+            grade=Grade.HIGH,
+            summary=f"the operator ({cluster.manager}) was given no schedule and made no backup",
+            confidence=Confidence.INFERRED,
+            at=cluster.source,
+        )
+
+
 CHECKS: tuple[Check, ...] = (
+    none_configured,
+    schedules,
     unreadable,
     none_good,
     too_old,

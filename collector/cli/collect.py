@@ -33,6 +33,11 @@ def parser(prog: str) -> Parser:
     add_output_flags(made)
     _add_dry_run(made)
     add_scope_flags(made)
+    made.option(
+        "--allow-exec",
+        "ask inside the database's pods too: fixed commands that only read (needs create on pods/exec)",
+        action="store_true",
+    )
     add_connection_flags(made)
     add_errbit_flags(made)
     add_source_flags(made)

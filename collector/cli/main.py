@@ -49,6 +49,11 @@ VERBS = (
     Verb("upload", "collector.cli.upload", "send what an earlier run could not deliver"),
     Verb("fetch-bundle", "collector.cli.fetch", "get an uploaded bundle back out of an Errbit"),
     Verb("receiver", "collector.cli.receiver", "be an Errbit-compatible endpoint on this machine"),
+    Verb(
+        "baseline",
+        "collector.cli.baseline",
+        "note what the product's database looks like, to compare with later",
+    ),
     Verb("demo", "collector.cli.demo", "see it work on a recorded cluster; needs no cluster and no network"),
     Verb("version", "collector.cli.version", "print the versions of the agent and its policy"),
 )

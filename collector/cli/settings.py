@@ -68,9 +68,11 @@ def make_spec(arguments: argparse.Namespace) -> Spec:
     if arguments.max_size:
         limits = _laid_over(limits, "--max-size 24Mi", bundle=arguments.max_size)
     logs = msgspec.structs.replace(spec.logs, selector=arguments.selector or spec.logs.selector)
+    allowed = getattr(arguments, "allow_exec", False) or spec.postgres.exec
     return _laid_over(
         spec,
         "--namespace conductor",
+        postgres=msgspec.structs.replace(spec.postgres, exec=allowed),
         profile=arguments.profile or spec.profile,
         exclude_namespaces=(*spec.exclude_namespaces, *arguments.exclude_namespace),
         logs=logs,

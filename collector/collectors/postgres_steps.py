@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+from dataclasses import replace
 
 from collector.core.clock import Clock
 from collector.core.deadline import Deadline
@@ -61,11 +63,19 @@ class Steps:
         return tuple(self._taken)
 
     def run(
-        self, target: Target, name: str, *, stdin: bytes = b"", quiet: bool = False, **values: str
+        self,
+        target: Target,
+        name: str,
+        *,
+        stdin: bytes = b"",
+        quiet: bool = False,
+        unset: Collection[int] = (),
+        **values: str,
     ) -> Ran:
         """Runs one command of the list; what could not be run comes back with its status.
 
-        ``quiet``: that the command itself says no (a folder that is not there) is an answer.
+        ``quiet``: that the command itself says no (a folder that is not there) is an answer. ``unset``: exit
+        statuses which say that the tool is installed and was never set up.
         """
         if target.namespace in self._denied:
             return Ran(status="denied")
@@ -80,6 +90,8 @@ class Steps:
         ran = self._runner.run(target, command, stdin)
         if ran.status == "denied":
             self._denied.add(target.namespace)
+        if ran.status == "ok" and ran.code in unset:
+            ran = replace(ran, status="missing")
         return self._note(name, ran, quiet=quiet)
 
     def _note(self, name: str, ran: Ran, *, quiet: bool = False) -> Ran:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 from collector.collectors.postgres_steps import Steps
@@ -19,6 +19,9 @@ _RETENTION = re.compile(r"repo(\d{1,3})[-_]retention[-_]full *= *(\d{1,6})", re.
 _DATA_MOUNT = re.compile(r"/.*(?:postgres|pgdata|pgwal|pgbackrest|backup|bitnami|/data)")
 _DF = re.compile(r"^(\S+)\s+(\d+)\s+\d+\s+(\d+)\s+\S+\s+(/\S*)$", re.MULTILINE)
 _KIB = 1024
+# pgBackRest's codes for an option that is required and for a file that is missing.
+_NO_CONFIGURATION = (37, 55)
+_ANY = range(1, 256)
 
 
 def ask_tools(cluster: Cluster, target: Target, steps: Steps, spec: Postgres) -> Cluster:
@@ -35,12 +38,22 @@ def ask_tools(cluster: Cluster, target: Target, steps: Steps, spec: Postgres) ->
     return replace(cluster, volumes=volumes, dumps=dumps)
 
 
+def _unset(cluster: Cluster, tool: str, codes: Collection[int]) -> Collection[int]:
+    """Returns the exit statuses that mean "never set up": none if the server archives with the tool."""
+    used = cluster.primary is not None and cluster.primary.settings.get("archive_command") == tool
+    return () if used else codes
+
+
 def _pgbackrest(cluster: Cluster, target: Target, steps: Steps) -> Cluster:
     try:
-        info = pgbackrest.read_info(steps.run(target, "pgbackrest-info").output)
+        info = pgbackrest.read_info(
+            steps.run(
+                target, "pgbackrest-info", unset=_unset(cluster, "pgbackrest", _NO_CONFIGURATION)
+            ).output
+        )
     except OutputError:
         return cluster
-    keeps, stopped = _retention(steps.run(target, "pgbackrest-retention"))
+    keeps, stopped = _retention(steps.run(target, "pgbackrest-retention", quiet=True))
     info = replace(
         info,
         repositories=tuple(
@@ -94,7 +107,9 @@ def _retention(ran: Ran) -> tuple[Mapping[str, int], bool]:
 
 def _walg(cluster: Cluster, target: Target, steps: Steps) -> Cluster:
     try:
-        repository, backups = walg.read_backups(steps.run(target, "wal-g-backups").output)
+        repository, backups = walg.read_backups(
+            steps.run(target, "wal-g-backups", unset=_unset(cluster, "wal-g", _ANY)).output
+        )
         cluster = replace(
             cluster,
             repositories=(*cluster.repositories, repository),
@@ -108,7 +123,9 @@ def _walg(cluster: Cluster, target: Target, steps: Steps) -> Cluster:
 
 def _barman(cluster: Cluster, target: Target, steps: Steps) -> Cluster:
     try:
-        listed, backups = barman.read_backups(steps.run(target, "barman-backups").output)
+        listed, backups = barman.read_backups(
+            steps.run(target, "barman-backups", unset=_unset(cluster, "barman", _ANY)).output
+        )
     except OutputError:
         return cluster
     try:

@@ -18,7 +18,7 @@ from collector.kube.commands import Command
 from collector.kube.config import Connection
 from collector.kube.exchange import Recorder
 from collector.kube.requestlog import RequestLog
-from collector.kube.websocket import BrokenError, HandshakeError, WebSocket
+from collector.kube.websocket import HandshakeError, WebSocket
 from collector.records.access import mapping, sequence, string
 
 PROTOCOL = "v4.channel.k8s.io"
@@ -157,7 +157,9 @@ def _read(link: WebSocket, limit: int, seconds: Callable[[], float]) -> Ran:
                 truncated = True
                 break
         ended = not truncated
-    except BrokenError:
+    except TimeoutError:
+        raise
+    except OSError:
         # Some servers end the connection without a close frame once the status has been sent.
         ended = bool(channels[_STATUS])
     code = 0 if truncated else _code(bytes(channels[_STATUS]))

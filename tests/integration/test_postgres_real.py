@@ -6,6 +6,7 @@ import gzip
 import os
 import shutil
 import socket
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -38,7 +39,9 @@ needs_backrest = pytest.mark.skipif(
 )
 
 
-def asked(server: PgServer, *, clock: Clock | None = None, deep: bool = False, dumps: Path | None = None) -> Cluster:
+def asked(
+    server: PgServer, *, clock: Clock | None = None, deep: bool = False, dumps: Path | None = None
+) -> Cluster:
     clock = clock or SystemClock()
     steps = Steps(LocalRunner(server=server), Commands(), clock, Deadline(clock, 120), deep=deep)
     spec = Postgres(exec=True, deep=deep, dump_dirs=(str(dumps),) if dumps else ())
@@ -96,7 +99,9 @@ def wait_for(server: PgServer, condition: str) -> None:
     )
 
 
-ARCHIVED = "select pg_walfile_name(pg_current_wal_lsn()) <= coalesce(last_archived_wal, '') from pg_stat_archiver"
+ARCHIVED = (
+    "select pg_walfile_name(pg_current_wal_lsn()) <= coalesce(last_archived_wal, '') from pg_stat_archiver"
+)
 SETTLED = "select count(*) = 0 from pg_ls_archive_statusdir() where name ~ 'ready$'"
 
 
@@ -127,7 +132,11 @@ def test_healthy(backed_up: PgServer) -> None:
 def test_archive_command(backed_up: PgServer, command: str, expected: dict[str, str]) -> None:
     server = started(backed_up, command)
     server.switch(4)
-    wait_for(server, "select coalesce(last_failed_wal, last_archived_wal, '') <> '' or archived_count = 0 from pg_stat_archiver")
+    wait_for(
+        server,
+        "select coalesce(last_failed_wal, last_archived_wal, '') <> '' or archived_count = 0 from "
+        "pg_stat_archiver",
+    )
     if command == "/bin/false":
         wait_for(server, "select failed_count > 0 from pg_stat_archiver")
     assert verdicts(asked(server)) == expected
@@ -148,7 +157,7 @@ def test_a_wal_file_removed_from_the_repository(backed_up: PgServer) -> None:
 def test_a_backup_whose_files_are_damaged(backed_up: PgServer) -> None:
     server = started(backed_up)
     wait_for(server, SETTLED)
-    newest = sorted((server.folder / "repo" / "backup" / "main").glob("*F"))[-1]
+    newest = max((server.folder / "repo" / "backup" / "main").glob("*F"))
     target = max((newest / "pg_data" / "base").rglob("*.gz"), key=lambda path: path.stat().st_size)
     data = bytearray(target.read_bytes())
     data[len(data) // 2] ^= 0xFF
@@ -201,7 +210,7 @@ def test_clocks_that_differ(backed_up: PgServer) -> None:
     assert verdicts(asked(server, clock=behind)) == {"PG-037": "high"}
 
 
-# ---- servers without a tool: dumps, slots, versions ------------------------------------------------------------
+# ---- servers without a tool: dumps, slots, versions --------------------------------------------------------
 
 
 @pytest.fixture(scope="module", params=sorted(INSTALLED))
@@ -225,7 +234,9 @@ def dumped(server: PgServer, name: str, *words: str) -> Path:
     folder = server.folder / name
     folder.mkdir()
     server.own()
-    server.call(str(server.bin / "pg_dump"), "-U", "postgres", *words, "-f", str(folder / "db.dump"), "conductor")
+    server.call(
+        str(server.bin / "pg_dump"), "-U", "postgres", *words, "-f", str(folder / "db.dump"), "conductor"
+    )
     return folder
 
 
@@ -295,37 +306,43 @@ def test_every_question_is_answered_on_every_version(plain: PgServer) -> None:
 def test_lesser_roles_lose_only_what_they_may_not_see(
     plain: PgServer, monkeypatch: pytest.MonkeyPatch, role: str, denied: set[str]
 ) -> None:
-    monkeypatch.setattr(
-        PgServer, "environment", property(lambda self, was=PgServer.environment: {**was.fget(self), "POSTGRES_USER": role})
-    )
+    monkeypatch.setitem(plain.extra, "POSTGRES_USER", role)
     (server,) = asked(plain).servers
     assert set(server.denied) == denied
     assert server.system_id
 
 
 def test_a_locked_catalogue_costs_one_answer(plain: PgServer) -> None:
-    import threading
-
     locked = threading.Thread(
         target=plain.sql,
-        args=("begin; lock table pg_catalog.pg_extension in access exclusive mode; select pg_sleep(6); rollback;",),
+        args=(
+            (
+                "begin; lock table pg_catalog.pg_extension in access exclusive mode;"
+                "select pg_sleep(6); rollback;"
+            ),
+        ),
     )
     locked.start()
-    wait_for(plain, "select count(*) > 0 from pg_locks where relation = 'pg_extension'::regclass and mode = 'AccessExclusiveLock'")
+    wait_for(
+        plain,
+        "select count(*) > 0 from pg_locks where relation = 'pg_extension'::regclass and mode = "
+        "'AccessExclusiveLock'",
+    )
     (server,) = asked(plain).servers
     locked.join()
     assert server.denied == {"extensions": "55P03"}
     assert server.system_id
 
 
-def test_a_server_that_never_answers_costs_bounded_time(plain: PgServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_never_answers_costs_bounded_time(
+    plain: PgServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen(5)
         address = {"PGHOST": "127.0.0.1", "PGPORT": str(silent.getsockname()[1])}
-        monkeypatch.setattr(
-            PgServer, "environment", property(lambda self, was=PgServer.environment: {**was.fget(self), **address})
-        )
+        for name, value in address.items():
+            monkeypatch.setitem(plain.extra, name, value)
         found = asked(plain)
     assert found.servers == ()
     (step,) = (step for step in found.steps if step.name == "psql")

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,7 +49,7 @@ def _user() -> pwd.struct_passwd | None:
 
 @contextlib.contextmanager
 def room() -> Iterator[Path]:
-    """Gives a folder that other users may enter, which pytest's own are not, with a short name for sockets."""
+    """Gives a folder that other users may enter, unlike pytest's own, with a short name for sockets."""
     with tempfile.TemporaryDirectory(prefix="cnd-pg-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -64,6 +64,7 @@ class PgServer:
     bin: Path
     port: int = 5432
     options: dict[str, str] = field(default_factory=dict)
+    extra: dict[str, str] = field(default_factory=dict)
     running: bool = False
 
     @property
@@ -80,6 +81,7 @@ class PgServer:
             "PGBACKREST_CONFIG": str(self.folder / "pgbackrest.conf"),
             "PGBACKREST_LOCK_PATH": str(self.folder / "lock"),
             "LC_ALL": "C",
+            **self.extra,
         }
 
     def call(
@@ -113,7 +115,18 @@ class PgServer:
     def init(self, *options: str) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.own()
-        self.call(str(self.bin / "initdb"), "-D", str(self.data), "-A", "trust", "-U", "postgres", "-k", "-N", *options)
+        self.call(
+            str(self.bin / "initdb"),
+            "-D",
+            str(self.data),
+            "-A",
+            "trust",
+            "-U",
+            "postgres",
+            "-k",
+            "-N",
+            *options,
+        )
 
     def start(self, **options: str) -> None:
         self.options |= options
@@ -128,7 +141,17 @@ class PgServer:
         }
         words = " ".join(f"-c {name}={_quoted(value)}" for name, value in settings.items())
         self.call(
-            str(self.bin / "pg_ctl"), "-D", str(self.data), "-w", "-t", "40", "-l", str(self.folder / "log"), "-o", words, "start"
+            str(self.bin / "pg_ctl"),
+            "-D",
+            str(self.data),
+            "-w",
+            "-t",
+            "40",
+            "-l",
+            str(self.folder / "log"),
+            "-o",
+            words,
+            "start",
         )
         self.running = True
 
@@ -144,7 +167,22 @@ class PgServer:
                 time.sleep(0.05)
 
     def sql(self, text: str, *, database: str = "postgres") -> str:
-        found = self.call(str(self.bin / "psql"), "-X", "-q", "-A", "-t", "-U", "postgres", "-d", database, "-v", "ON_ERROR_STOP=1", "-f", "-", stdin=text.encode())
+        found = self.call(
+            str(self.bin / "psql"),
+            "-X",
+            "-q",
+            "-A",
+            "-t",
+            "-U",
+            "postgres",
+            "-d",
+            database,
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-f",
+            "-",
+            stdin=text.encode(),
+        )
         return found.stdout.decode().strip()
 
     def switch(self, times: int) -> None:
@@ -169,7 +207,8 @@ class PgServer:
             **{key.replace("_", "-"): value for key, value in more.items()},
         }
         text = "[global]\n" + "".join(f"{key}={value}\n" for key, value in lines.items())
-        text += f"[main]\npg1-path={self.data}\npg1-port={self.port}\npg1-socket-path={self.folder}\npg1-user=postgres\n"
+        text += f"[main]\npg1-path={self.data}\npg1-port={self.port}\npg1-user=postgres\n"
+        text += f"pg1-socket-path={self.folder}\n"
         (self.folder / "pgbackrest.conf").write_text(text)
         self.own()
 
@@ -183,7 +222,9 @@ class PgServer:
     def copy(self, folder: Path) -> PgServer:
         """Returns a copy of the stopped server in another folder."""
         assert not self.running
-        shutil.copytree(self.folder, folder, dirs_exist_ok=True, symlinks=True, ignore=shutil.ignore_patterns(".s.*"))
+        shutil.copytree(
+            self.folder, folder, dirs_exist_ok=True, symlinks=True, ignore=shutil.ignore_patterns(".s.*")
+        )
         found = PgServer(folder=folder, bin=self.bin, port=self.port)
         (folder / "data" / "postmaster.pid").unlink(missing_ok=True)
         found.own()
@@ -199,7 +240,6 @@ class LocalRunner:
     """Runs the commands of the list beside a server on this machine, as a pod would."""
 
     server: PgServer
-    extra: Mapping[str, str] = field(default_factory=dict)
 
     def run(self, target: Target, command: Command, stdin: bytes = b"") -> Ran:
         began = time.monotonic()

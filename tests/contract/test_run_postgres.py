@@ -1,0 +1,91 @@
+"""Whole runs that ask inside the database's pods: what is found, and what is never kept."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from collector.bundle import layout
+from collector.spec import Postgres, load_spec
+from tests.lib import pgsamples
+from tests.lib.podexec import STDERR, STDOUT, Session, execs, failure
+from tests.lib.recordings import recording
+from tests.lib.runs import collect, entry, verdicts, whole
+
+SECRET = "postgres://app:Tr0ub4dor-and-3@db.internal/conductor"
+ARCHIVE = (
+    f"PGPASSWORD=Tr0ub4dor-and-3 pgbackrest --repo1-s3-key=AKIAABCDEFGHIJKLMNOP archive-push %p # {SECRET}"
+)
+
+
+def psql() -> bytes:
+    rows: dict[str, Any] = {
+        "identity": {"version": 150020, "in_recovery": False, "query": SECRET},
+        "system": {"system_id": pgsamples.SYSTEM, "conninfo": SECRET},
+        "segment": {"segment_size": 16 << 20},
+        "settings": [
+            {"name": "archive_mode", "setting": "on"},
+            {"name": "archive_command", "setting": ARCHIVE},
+            {"name": "data_checksums", "setting": "on"},
+        ],
+    }
+    text = "".join(f"@@{key}\n{json.dumps(row)}\n@@={key} 00000\n" for key, row in rows.items())
+    return f"{text}@@end\n".encode()
+
+
+ANSWERS = {
+    "for tool in psql": b"psql\npgbackrest\n",
+    "psql -X": psql(),
+    "--output=json info": pgsamples.sample("pgbackrest/14-info-wal-gap.out"),
+    "repo-ls": pgsamples.sample("pgbackrest/15-repo-ls-archive.out"),
+}
+
+
+def pod(session: Session) -> None:
+    words = " ".join(session.command)
+    if "psql -X" in words:
+        session.stdin()
+    session.send(STDERR, f"could not connect with {SECRET}".encode())
+    found = next((data for key, data in ANSWERS.items() if key in words), None)
+    if found is None:
+        session.end(failure(1))
+        return
+    session.send(STDOUT, found)
+    session.end()
+
+
+def spec(**postgres: Any) -> Any:
+    return msgspec.structs.replace(load_spec(), postgres=Postgres(**postgres))
+
+
+def test_what_the_pods_say_is_judged_and_nothing_of_their_content_is_kept(tmp_path: Path) -> None:
+    result = collect(
+        recording(),
+        tmp_path,
+        spec=spec(exec=True),
+        faults=lambda api: api.on("/api/v1/namespaces/*/pods/*/exec[?]*", execs(pod)),
+    )
+    (cluster,) = entry(result.bundle.path, layout.CLUSTERS)["clusters"]
+    assert any(key.startswith("CND-PG-021 ") for key in verdicts(result))
+    assert cluster["servers"][0]["system_id"] == pgsamples.SYSTEM
+    assert cluster["servers"][0]["settings"]["archive_command"] == "pgbackrest"
+    ours = [backup for backup in cluster["backups"] if backup["tool"] == "pgbackrest"]
+    assert len(ours) == 3
+    assert ours[0]["wal_start"] == "000000010000000000000008"
+    assert cluster["archives"][0]["ranges"][0]["last"] == "00000001000000000000000C"
+    kept = whole(result.bundle.path)
+    assert b"Tr0ub4dor" not in kept
+    assert b"AKIAABCDEFGHIJKLMNOP" not in kept
+    assert b"db.internal" not in kept
+
+
+def test_without_leave_no_pod_is_asked_and_the_report_says_what_would_settle_it(tmp_path: Path) -> None:
+    seen: list[str] = []
+    result = collect(recording(), tmp_path, requests=seen)
+    assert not [request for request in seen if "/exec" in request]
+    (finding,) = (f.finding for f in result.report.findings if f.finding.rule == "CND-PG-039")
+    assert "--allow-exec" in finding.needs
+    assert "pods/exec" in finding.needs
