@@ -15,6 +15,7 @@ _DIGITS = re.compile(r"\d+")
 _MAJOR = re.compile(r"(\d+)(?:\.(\d+))?")
 _ONE_NUMBER_SINCE = 10
 _COLLAPSE, _SHRUNK, _SMALL, _FORMER = 0.5, 0.8, 64 * 1024, 5
+_READ_WHOLE = frozenset({"gzip", "custom", "tar"})
 _OWN = frozenset({"postgres"})
 
 
@@ -118,4 +119,19 @@ def collapsed(case: Case) -> Iterator[Mark]:
             )
 
 
-CHECKS: tuple[Check, ...] = (broken, scope, versions, collapsed)
+def unjudged(case: Case) -> Iterator[Mark]:
+    """Only reading all of the newest dump would show whether it is whole."""
+    for series in _series(case):
+        at, last = series[-1]
+        if last.verdict == "unknown" and last.format in _READ_WHOLE:
+            tool = "gzip -t" if last.format == "gzip" else "pg_restore -f /dev/null"
+            yield Mark(
+                rule="CND-PG-039",
+                grade=Grade.UNKNOWN,
+                summary=f"whether the dump {last.name} is whole is not determined: {last.detail}",
+                pointer=f"/dumps/{at}",
+                needs=f"read all of it where it lies: {tool} FILE",
+            )
+
+
+CHECKS: tuple[Check, ...] = (broken, scope, versions, collapsed, unjudged)

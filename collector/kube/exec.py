@@ -26,6 +26,7 @@ _STDIN, _STDOUT, _STDERR, _STATUS = 0, 1, 2, 3
 _STDERR_LIMIT = 4096
 _STATUS_LIMIT = 16 * 1024
 _MOST_BESIDE = 1024 * 1024
+_MOST_IN_ALL = 96 * 1024 * 1024
 _STDIN_PIECE = 32 * 1024
 _PORTS = {"https": 443, "http": 80}
 _DENIED = (401, 403)
@@ -86,12 +87,15 @@ class PodRunner:
         self._deadline = deadline
         self._log = log
         self._bundle_id = bundle_id
+        self._received = 0
 
     def run(self, target: Target, command: Command, stdin: bytes = b"") -> Ran:
         if getattr(self._connection.pool, "proxy", None) is not None:
             return Ran(
                 status="error", reason="commands cannot be run through a proxy; reach the server directly"
             )
+        if self._received > _MOST_IN_ALL:
+            return Ran(status="error", reason="the most that is read out of pods in one run was reached")
         path = f"/api/v1/namespaces/{quote(target.namespace)}/pods/{quote(target.pod)}/exec"
         record = Recorder(self._log, self._clock, collector="postgres", method="GET", target=path)
         began = time.monotonic()
@@ -107,6 +111,7 @@ class PodRunner:
         except OSError as error:
             record.note(0, 0, type(error).__name__)
             return Ran(status="error", reason=display(str(error), 200))
+        self._received += len(ran.output)
         record.note(101, len(ran.output) + len(ran.errors), "" if ran.status == "ok" else ran.status)
         return ran
 

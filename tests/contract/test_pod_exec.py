@@ -109,6 +109,18 @@ def test_endless_errors_are_cut_too() -> None:
     assert len(found.errors) <= 4096
 
 
+def test_the_whole_of_what_is_read_out_of_pods_is_bounded() -> None:
+    def answer(session: Session) -> None:
+        for _ in range(64):
+            session.send(STDOUT, b"x" * 1024 * 1024)
+        session.end()
+
+    with exec_server(answer) as server:
+        asked_often = runner(server.port)
+        many = [asked_often.run(TARGET, replace(TOOLS, limit=64 << 20, seconds=20)) for _ in range(3)]
+    assert [found.status for found in many] == ["ok", "ok", "error"]
+
+
 def test_silence_ends_in_time() -> None:
     began = time.monotonic()
     found = ran(lambda session: time.sleep(3), replace(TOOLS, seconds=0.5))

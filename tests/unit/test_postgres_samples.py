@@ -236,6 +236,7 @@ def test_a_dump_is_judged_alike_by_its_head_and_end() -> None:
 def test_what_only_a_full_reading_could_show_is_not_determined() -> None:
     assert pg.dump("small-good.sql.gz", head=6000).verdict == "unknown"
     assert pg.dump("small-good-pipe.dump", head=6000).verdict == "unknown"
+    assert pg.verdicts(pg.cluster(dumps=(pg.dump("small-good.sql.gz", head=6000),))) == {"PG-039": UNKNOWN}
 
 
 def test_a_file_that_is_being_written_is_not_called_broken() -> None:
