@@ -18,11 +18,8 @@ def parser(prog: str) -> Parser:
     """Returns the parser of this verb."""
     made = Parser(
         prog=prog,
-        description="Reads a database's catalogue in its pod (pods/exec) and writes digests of "
-        "it, no definitions.",
-        examples=(
-            f"{prog} make --pod conductor/postgres-0 --database conductor --product-version 1.1.0 BASELINE",
-        ),
+        description="Reads a database's catalogue in its pod (pods/exec), and writes digests of it.",
+        examples=(f"{prog} make --pod conductor/postgres-0 --database conductor BASELINE",),
     )
     made.add_argument("what", choices=("make",), help="make a baseline")
     made.add_argument(
