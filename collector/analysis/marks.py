@@ -46,6 +46,7 @@ class Mark:
     needs: str = ""
     last_seen: datetime | None = None
     words: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -66,11 +66,12 @@ def read_case(context: RuleContext, document: Json, entry: Json) -> Case | None:
         cluster = msgspec.convert(entry, Cluster)
     except msgspec.ValidationError:
         return None
+    # The database's own clock dates its backups; without it, that of the cluster does, which is ``context.now``.
     skew = document.get("clock_skew_seconds")
-    now = context.now + timedelta(seconds=skew) if isinstance(skew, int | float) else context.now
-    primary = cluster.primary
+    ahead = timedelta(seconds=skew) if isinstance(skew, int | float) else timedelta(0)
+    now, primary = context.now, cluster.primary
     if primary and primary.clock and primary.asked_at:
-        now = context.now + (primary.clock - primary.asked_at)
+        now = context.now - ahead + (primary.clock - primary.asked_at)
     return Case(
         cluster=cluster,
         now=now,
@@ -152,7 +153,11 @@ def _finding(
         outcome=outcome,
         impact=impact,
         evidence=[first, *mark.more, *known],
-        facts={"tool": tool_of(context, case), **({"explains": " ".join(explained)} if explained else {})},
+        facts={
+            "tool": tool_of(context, case),
+            **({"explains": " ".join(explained)} if explained else {}),
+            **mark.facts,
+        },
         confidence=mark.confidence,
         needs=mark.needs,
         words={"job": cluster.name, **mark.words},

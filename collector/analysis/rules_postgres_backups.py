@@ -273,6 +273,7 @@ def restore_tests(case: Case) -> Iterator[Mark]:
                 summary=f"the restore {one.kind} {one.name} failed",
                 pointer=f"/restores/{at}",
                 last_seen=one.at,
+                facts={"cause": "unknown"},
             )
     if case.last_good and not failed and (not done or (latest and case.now - latest > _TESTED)):
         since = f" since {rfc3339(latest)}" if latest else ""

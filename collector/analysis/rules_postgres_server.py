@@ -169,6 +169,9 @@ def _needs(missed: list[Step]) -> str:
     return "; ".join(dict.fromkeys(step.needs for step in missed if step.needs))
 
 
+_HELD = {"baseline": "known"}
+
+
 def altered(case: Case) -> Iterator[Mark]:
     """The catalogue differs from the baseline that the operator gave."""
     drift = case.cluster.drift
@@ -183,6 +186,7 @@ def altered(case: Case) -> Iterator[Mark]:
             f"{len(drift.changed)} changed "
             f"against the baseline, such as {objects[0]}",
             pointer="/drift",
+            facts=_HELD,
         )
     if drift.extra_databases:
         yield Mark(
@@ -190,6 +194,7 @@ def altered(case: Case) -> Iterator[Mark]:
             grade=Grade.MEDIUM,
             summary=f"databases that the baseline does not have: {', '.join(drift.extra_databases[:_SHOWN])}",
             pointer="/drift/extra_databases",
+            facts=_HELD,
         )
     extra = (*drift.extra_roles, *drift.extra_extensions)
     if extra:
@@ -198,6 +203,7 @@ def altered(case: Case) -> Iterator[Mark]:
             grade=Grade.MEDIUM,
             summary=f"roles or extensions that the baseline does not have: {', '.join(extra[:_SHOWN])}",
             pointer="/drift",
+            facts=_HELD,
         )
 
 

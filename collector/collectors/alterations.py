@@ -101,7 +101,7 @@ def _compared(context: Context, shipped: Mapping[Key, list[Json]]) -> Iterator[J
     scaled = _scaled(context, shipped)
     for kind, plural, groups in _KINDS:
         namespaces = sorted({namespace for known, namespace, _ in shipped if known == kind})
-        resource = context.discovery.find(plural, *groups)
+        resource = context.wanted(plural, *groups)
         for namespace in namespaces if resource else ():
             assert resource is not None  # the loop is empty otherwise
             try:
@@ -130,7 +130,7 @@ def _entry(context: Context, key: Key, changes: list[Any]) -> Json:
 
 def _scaled(context: Context, shipped: Mapping[Key, list[Json]]) -> set[Key]:
     """Returns the workloads whose replicas an autoscaler sets; unreadable autoscalers scale nothing."""
-    resource = context.discovery.find("horizontalpodautoscalers", "autoscaling")
+    resource = context.wanted("horizontalpodautoscalers", "autoscaling")
     found: set[Key] = set()
     for namespace in sorted({namespace for _, namespace, _ in shipped}) if resource else ():
         assert resource is not None  # the loop is empty otherwise

@@ -15,7 +15,7 @@ from collector.collectors.choice import Choice
 from collector.collectors.digest import Digest
 from collector.core.clock import Clock
 from collector.kube.api import Api
-from collector.kube.discovery import Discovery
+from collector.kube.discovery import ApiResource, Discovery
 from collector.kube.errors import ApiError
 from collector.records import Gap, Json, Record, Status
 from collector.spec import Catalog, Spec
@@ -51,6 +51,11 @@ class Context:
     digest: Digest
     since: datetime
     errbit: ErrbitSource | None = None
+
+    def wanted(self, plural: str, *groups: str) -> ApiResource | None:
+        """Returns the resource as ``discovery.find`` does, None as well where the spec leaves it out."""
+        found = self.discovery.find(plural, *groups)
+        return found if any(c.resource == found and not c.skipped for c in self.choices) else None
 
 
 @dataclass(frozen=True, kw_only=True)

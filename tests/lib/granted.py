@@ -82,7 +82,7 @@ def written_by_preflight(known: Recording) -> Rules:
     """Returns the rules that preflight writes for a user without any rights on this server."""
     spec = load_spec()
     limits = msgspec.structs.replace(spec.limits, requests_per_second=1000)
-    spec = msgspec.structs.replace(spec, profile="full", secrets="metadata", limits=limits)
+    spec = msgspec.structs.replace(spec, profile="full", secret_objects="metadata", limits=limits)
     with serve(RecordedApi(known, OffsetClock(known.recorded_at), deny=[Rule()])) as url:
         link = connection(url)
         try:

@@ -75,7 +75,7 @@ def test_each_goes_to_the_collector_of_its_row_and_unknown_ones_to_the_last() ->
     choices = chosen(ORDINARY)
     assert choices["nodes"].collector == "cluster"
     assert choices["pods"].collector == "workloads"
-    assert choices["backups.velero.io"].collector == "resources"
+    assert choices["backups.velero.io"].collector == "workloads"
     assert choices["widgets.example.com"].collector == "resources"
 
 

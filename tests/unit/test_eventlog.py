@@ -155,7 +155,7 @@ def test_times_at_the_ends_of_the_calendar_harm_nothing(moment: str) -> None:
     assert sorted(line["count"] for line in found) == [1, 2, 3]
 
 
-ANYTHING = st.sampled_from(
+ANYTHING: st.SearchStrategy[Any] = st.sampled_from(
     [
         *(None, True, 0, -1, 10**30, 1.5, "", "soon", NEVER, "\x00\x1b\u2028", "x" * 2000),
         *([], {}, ["a"], [{}], {"name": 5}, {"component": None}, {"lastObservedTime": [NEVER]}),
