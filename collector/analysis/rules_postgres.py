@@ -66,7 +66,7 @@ def read_case(context: RuleContext, document: Json, entry: Json) -> Case | None:
         cluster = msgspec.convert(entry, Cluster)
     except msgspec.ValidationError:
         return None
-    # The database's own clock dates its backups; without it, that of the cluster does, which is ``context.now``.
+    # The database's own clock dates its backups; without it the cluster's does, which is ``context.now``.
     skew = document.get("clock_skew_seconds")
     ahead = timedelta(seconds=skew) if isinstance(skew, int | float) else timedelta(0)
     now, primary = context.now, cluster.primary

@@ -15,12 +15,9 @@ from collector.delivery import Delivery
 from collector.findings import Report
 from collector.kube.config import Connection, CredentialsError
 from collector.pipeline.budget import Budget
-from collector.pipeline.deliver import send
 from collector.pipeline.gather import Gatherer
 from collector.pipeline.interrupt import Interrupt
-from collector.pipeline.judge import judge
 from collector.pipeline.options import RunOptions
-from collector.pipeline.pack import pack_account, pack_reports, seal
 from collector.pipeline.plan import Plan, make_plan
 from collector.pipeline.progress import Progress
 from collector.pipeline.proof import Proof, agent_secrets
@@ -105,6 +102,11 @@ def run(
             progress=Progress(sink, log),
         )
         gathered = gatherer.run(plan.collectors)
+        # Imported when their turn comes: the first request need not wait for templates and rules.
+        from collector.pipeline.deliver import send
+        from collector.pipeline.judge import judge
+        from collector.pipeline.pack import pack_account, pack_reports, seal
+
         if options.offline:
             gathered.gaps = [replace(gap, needs="") for gap in gathered.gaps]
         pack_account(plan, gathered, writer)
