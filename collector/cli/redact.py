@@ -23,8 +23,8 @@ def parser(prog: str) -> Parser:
         prog=prog,
         description="Hides secrets in text, as collect does: standard input to standard output.",
         examples=(
-            f"kubectl logs conductor-web | {prog}",
             f"{prog} < values.yaml > values.clean.yaml",
+            f"kubectl logs conductor-web | {prog}",
             f"{prog} --spec our-spec.yaml < app.log",
         ),
     )

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from collector.bundle import layout
-from collector.collectors.base import Collector, Context, Need, gap_of
+from collector.collectors.base import Collector, Context, gap_of
 from collector.collectors.drift import differences
 from collector.collectors.release import Release
 from collector.collectors.values import changed_values
@@ -146,10 +146,6 @@ def _scaled(context: Context, shipped: Mapping[Key, list[Json]]) -> set[Key]:
 ALTERATIONS = Collector(
     name="alterations",
     collect=collect,
-    needs=(
-        *(Need(verb="list", group=groups[0], resource=plural) for _, plural, groups in _KINDS),
-        Need(verb="list", group="autoscaling", resource="horizontalpodautoscalers"),
-    ),
     after=("conductor",),
     seconds=60.0,
 )

@@ -305,7 +305,7 @@ def test_a_dry_run_as_json_says_the_same(tmp_path: Path, capsys: pytest.CaptureF
     assert "list pods" in steps["workloads"]["asks"]
     assert steps["workloads"]["requests_at_least"] == len(steps["workloads"]["asks"])
     assert steps["logs"]["asks"] == ["get pods/log"]
-    assert "backups.velero.io" in steps["resources"]["denied"]
+    assert "backups.velero.io" in steps["workloads"]["denied"]
     assert answer["limits"]["bundle_bytes"] == 200 * 1024 * 1024
     assert answer["notices_to"] == "https://errbit.example.com"
     assert "secrets" in [name for names in answer["skipped"].values() for name in names]

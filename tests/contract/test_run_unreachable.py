@@ -74,7 +74,7 @@ def test_what_was_not_seen_is_one_gap_and_no_verdict_on_conductor(tmp_path: Path
     assert (gap.subject, str(gap.status)) == ("everything in the cluster", "denied")
     assert "kubectl auth can-i" in gap.needs
     assert sorted(verdicts(result)) == ["CND-API-006 127.0.0.1", "CND-RUN-001 everything in the cluster"]
-    assert verdicts(result)["CND-API-006 127.0.0.1"] == ("fail", "undetermined", "")
+    assert verdicts(result)["CND-API-006 127.0.0.1"] == ("fail", "undetermined", "V1")
 
 
 def test_the_terminal_says_what_was_tried_and_what_to_type_next(tmp_path: Path) -> None:
