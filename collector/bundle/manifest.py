@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -49,6 +49,23 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
 def build(run: Mapping[str, Json], entries: Sequence[Entry]) -> dict[str, Json]:
     """Returns the manifest as plain JSON types, as configs/schemas/manifest.schema.json describes it."""
     return {"schema": SCHEMA, "run": dict(run), "entries": [_plain(entry) for entry in entries]}
+
+
+def encode(
+    run: Mapping[str, Json], entries: Sequence[Entry], redact: Callable[[Json], bytes]
+) -> Iterator[bytes]:
+    """Yields the manifest in pieces that are redacted one by one: of many entries, only one is held twice.
+
+    Args:
+        run: facts of the run.
+        entries: all but the manifest itself, in the order of the archive.
+        redact: returns a JSON value redacted, as JSON.
+    """
+    yield b'{"schema":' + msgspec.json.encode(SCHEMA) + b',\n"run":' + redact(dict(run)).strip()
+    yield b',\n"entries":['
+    for at, entry in enumerate(entries):
+        yield (b",\n" if at else b"\n") + redact(_plain(entry)).strip()
+    yield b"\n]}\n"
 
 
 def parse(data: bytes) -> Manifest:

@@ -6,8 +6,10 @@ So a list is read once, however many collectors draw on it. Positions are kept, 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from collector.collectors.eventlog import EventLog
 from collector.collectors.release import Release
@@ -35,6 +37,7 @@ _KEPT_LABELS = frozenset(
     }
 )
 _LIMIT = 100_000
+_NOTHING: Mapping[str, Json] = MappingProxyType({})
 _MAX_RECORDS = 4
 _BACKUP_OBJECTS = 5_000
 _CUSTOM = "cluster-resources/custom-resources/"
@@ -197,20 +200,25 @@ def _digest(
     owners = [entry for entry in sequence(metadata, "ownerReferences") if entry.get("controller")]
     return ObjectDigest(
         kind=kind,
-        namespace=string(metadata, "namespace"),
+        namespace=_one(string(metadata, "namespace")),
         name=string(metadata, "name"),
         labels={
-            key: value
+            _one(key): _one(value)
             for key, value in labels.items()
             if isinstance(value, str) and (keep_all or key in _KEPT_LABELS)
         },
-        owner=(string(owners[0], "kind"), string(owners[0], "name")) if owners else None,
-        path=path,
+        owner=(_one(string(owners[0], "kind")), _one(string(owners[0], "name"))) if owners else None,
+        path=_one(path),
         pointer=pointer,
-        phase=string(mapping(item, "status"), "phase"),
+        phase=_one(string(mapping(item, "status"), "phase")),
         containers=tuple(_containers(item, kind)),
-        body={key: item[key] for key in parts if key in item},
+        body={key: item[key] for key in parts if key in item} if parts else _NOTHING,
     )
+
+
+def _one(text: str) -> str:
+    """Returns the one copy of a text that repeats from object to object: names, images, label values."""
+    return sys.intern(text)
 
 
 def _containers(item: Mapping[str, Json], kind: str) -> list[ContainerDigest]:
@@ -237,9 +245,9 @@ def _containers(item: Mapping[str, Json], kind: str) -> list[ContainerDigest]:
 def _container(entry: Json, status: Json, *, init: bool) -> ContainerDigest:
     state, last = mapping(status, "state"), mapping(status, "lastState")
     return ContainerDigest(
-        name=string(entry, "name"),
-        image=string(entry, "image"),
-        image_id=string(status, "imageID"),
+        name=_one(string(entry, "name")),
+        image=_one(string(entry, "image")),
+        image_id=_one(string(status, "imageID")),
         init=init,
         ready=status.get("ready") is True,
         restarts=integer(status, "restartCount"),

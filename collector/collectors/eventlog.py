@@ -12,7 +12,7 @@ from collector.core.clock import parse_rfc3339, rfc3339
 from collector.records import Json
 from collector.records.access import integer, mapping, string
 
-_KEPT = 20_000  # some 10 MB; the full objects are in the bundle whatever is kept here
+_KEPT = 5_000  # some 3 MB; the full objects are in the bundle whatever is kept here
 _KEPT_BYTES = 16 * 1024 * 1024
 _LONGEST = 1024
 _LONGEST_NAME = 256

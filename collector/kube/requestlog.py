@@ -15,7 +15,7 @@ _MOST_FLOWS = 200
 _UID = re.compile(r"[0-9a-f-]{1,64}")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
     """One attempt. ``size`` is bytes of body received, ``seconds`` wall time to the end of the body."""
 
@@ -63,7 +63,10 @@ class RequestLog:
             self.throttled += request.status == 429  # noqa: PLR2004 - Too Many Requests
             self._by_collector[request.collector] += 1
             if len(self._requests) < _KEPT:
-                self._requests.append(replace(request, path=request.path[:_LONGEST_PATH]))
+                long = len(request.path) > _LONGEST_PATH
+                self._requests.append(
+                    replace(request, path=request.path[:_LONGEST_PATH]) if long else request
+                )
 
     def note_wait(self, seconds: float) -> None:
         """Notes time in which a thread did nothing but wait."""

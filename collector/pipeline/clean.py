@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -41,7 +42,7 @@ def clean_bundle(source: Path, redactor: Redactor, clock: Clock) -> tuple[Sealed
             total.update(_copy(entry, reader, writer, redactor))
 
         def content(entries: Sequence[Entry]) -> Redacted:
-            return redactor.document(manifest.build(run, entries), Counter())
+            return redactor.manifest(functools.partial(manifest.encode, run, entries))
 
         return writer.seal(content, prove=Proof({}).check), total
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Sequence
 
@@ -60,7 +61,7 @@ def seal(plan: Plan, report: Report, writer: BundleWriter, proof: Proof) -> Seal
     run = msgspec.to_builtins(report.run)
 
     def content(entries: Sequence[Entry]) -> Redacted:
-        return plan.redactor.document(manifest.build(run, entries), Counter())
+        return plan.redactor.manifest(functools.partial(manifest.encode, run, entries))
 
     return writer.seal(content, prove=proof.check)
 

@@ -114,7 +114,7 @@ class Gap:
 Record = Objects | Lines | Document | Gap | Batch
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:
     """One file of the bundle as the manifest lists it. Sizes and offsets are bytes of uncompressed tar."""
 

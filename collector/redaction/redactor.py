@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 
 import msgspec
@@ -95,6 +95,15 @@ class Redactor:
         with _failing_closed("a document"):
             clean = self._engine.structure.value(value, counts)
             return Redacted(msgspec.json.format(msgspec.json.encode(clean), indent=1) + b"\n")
+
+    def manifest(self, pieces: Callable[[Callable[[Json], bytes]], Iterator[bytes]]) -> Redacted:
+        """Returns a document that is put together from values redacted one by one.
+
+        Args:
+            pieces: gets the function that redacts one value and returns it as JSON; yields the document.
+        """
+        counts: Counter[str] = Counter()
+        return Redacted(b"".join(pieces(lambda value: self.document(value, counts).data)))
 
     def text(self, text: str, counts: Counter[str]) -> str:
         """Returns a short text, such as a server's error message, redacted."""
