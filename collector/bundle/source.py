@@ -14,7 +14,7 @@ from typing import BinaryIO, Protocol
 
 import zstandard
 
-from collector.bundle.frames import FrameTable, Pread
+from collector.bundle.frames import FrameTable, Pread, read_table
 from collector.bundle.limits import MAX_WINDOW, MIB, most_content
 from collector.core.errors import BundleError
 
@@ -138,6 +138,18 @@ def _unpack(data: bytes, size: int) -> bytes:
     if len(content) != size:
         raise damaged("a frame is not what the seek table says")
     return content
+
+
+def tar_content(path: Path) -> Iterator[bytes]:
+    """Yields the tar stream of a bundle of ours, whatever its name, a frame at a time. Raises BundleError."""
+    file = InputFile(path)
+    try:
+        table = read_table(file.pread, file.size)
+        if table is None:
+            raise damaged("it has no seek table")
+        yield from FrameSource(file.pread, table).rest(0)
+    finally:
+        file.close()
 
 
 class StreamSource:

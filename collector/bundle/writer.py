@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import enum
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -131,15 +131,16 @@ class BundleWriter:
 
     def seal(
         self,
-        manifest: Callable[[Sequence[Entry]], Redacted],
+        manifest: Callable[[Sequence[Entry]], Iterable[Redacted]],
         *,
-        prove: Callable[[Path], None] = lambda _: None,
+        prove: Callable[[Path, Sequence[Entry]], None] = lambda *_: None,
     ) -> Sealed:
         """Adds the manifest, ends the file and gives it its name. Entries still open are left out.
 
         Args:
-            manifest: gets the entries, returns the content of manifest.json.
-            prove: gets the finished file before it has its name; what it raises leaves nothing behind.
+            manifest: gets the entries, yields the content of manifest.json.
+            prove: gets the finished file and the entries before the file has its name; what it raises leaves
+                nothing behind.
 
         Raises:
             OutputError: the disk refuses or the name is taken meanwhile; nothing is left behind.
@@ -152,10 +153,13 @@ class BundleWriter:
             entry.discard()
         with self._all_or_nothing(), contextlib.closing(Spool(self._path.parent)) as spool:
             entries = self.entries
-            spool.write(require_redacted(manifest(entries)))
+            for piece in manifest(entries):
+                spool.write(require_redacted(piece))
             if spool.size > MAX_MANIFEST:
                 raise OutputError("the manifest is too large", why=f"the limit is {MAX_MANIFEST} bytes")
-            sha256, size = self._archive.publish(layout.MANIFEST_JSON, spool, prove)
+            sha256, size = self._archive.publish(
+                layout.MANIFEST_JSON, spool, lambda path: prove(path, entries)
+            )
             self._state = _State.SEALED
         return Sealed(path=self._path, sha256=sha256, size=size, entries=len(entries))
 

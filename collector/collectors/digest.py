@@ -163,6 +163,11 @@ class Digest:
         if claims := tuple(filter(None, named)):
             self.claims[f"{string(metadata, 'namespace')}/{string(metadata, 'name')}"] = claims
 
+    def forget(self) -> None:
+        """Lets go of the objects, once no collector will ask for them any more."""
+        self._objects.clear()
+        self.events = EventLog()
+
     def of(self, *kinds: str) -> list[ObjectDigest]:
         """Returns the objects of these kinds in the order they were read."""
         return [item for kind in kinds for item in self._objects.get(kind, ())]

@@ -41,7 +41,7 @@ def clean_bundle(source: Path, redactor: Redactor, clock: Clock) -> tuple[Sealed
         for entry in reader.entries():
             total.update(_copy(entry, reader, writer, redactor))
 
-        def content(entries: Sequence[Entry]) -> Redacted:
+        def content(entries: Sequence[Entry]) -> Iterator[Redacted]:
             return redactor.manifest(functools.partial(manifest.encode, run, entries))
 
         return writer.seal(content, prove=Proof({}).check), total

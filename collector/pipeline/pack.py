@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -60,7 +60,7 @@ def seal(plan: Plan, report: Report, writer: BundleWriter, proof: Proof) -> Seal
     """Writes the manifest and closes the bundle, once nothing secret is found in it."""
     run = msgspec.to_builtins(report.run)
 
-    def content(entries: Sequence[Entry]) -> Redacted:
+    def content(entries: Sequence[Entry]) -> Iterator[Redacted]:
         return plan.redactor.manifest(functools.partial(manifest.encode, run, entries))
 
     return writer.seal(content, prove=proof.check)

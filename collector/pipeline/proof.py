@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from collector.bundle.reader import BundleReader
+from collector.bundle.source import tar_content
 from collector.bundle.writer import BundleWriter
 from collector.core.errors import WithheldError
 from collector.kube.config import Connection
 from collector.pipeline.budget import Budget
 from collector.pipeline.options import RunOptions
 from collector.pipeline.pen import Pen
+from collector.records import Entry
 from collector.redaction import Redactor
 from collector.redaction.canary import Canaries
 from collector.redaction.scanner import Hit, Scanner
@@ -39,19 +41,22 @@ class Proof:
         for record in self._canaries.records():
             pen.take(record)
 
-    def check(self, path: Path) -> None:
+    def check(self, path: Path, entries: Sequence[Entry]) -> None:
         """Reads the whole file. Raises WithheldError if something is in it that must not be."""
-        hits: list[Hit] = []
-        with BundleReader(path) as reader:
-            for name in reader.names():
-                hits += self._scanner.scan(name, reader.open(name))
+        hits = self._scanner.scan("", tar_content(path))
         if hits:
-            named = "; ".join(f"{hit.what} ({hit.form}) in {hit.entry}" for hit in hits[:_MOST_NAMED])
+            starts = [entry.tar_offset for entry in entries]
+            named = "; ".join(_named(hit, entries, starts) for hit in hits[:_MOST_NAMED])
             raise WithheldError(
                 "the bundle is withheld: a secret was found in it after redaction",
                 why=f"{named}{' and more' if len(hits) > _MOST_NAMED else ''}",
                 hint="try: --exclude-namespace, --skip logs, or a rule in the spec (redaction.rules)",
             )
+
+
+def _named(hit: Hit, entries: Sequence[Entry], starts: Sequence[int]) -> str:
+    at = bisect_right(starts, hit.offset) - 1
+    return f"{hit.what} ({hit.form}) in {entries[at].path if at >= 0 else 'the first entry'}"
 
 
 def agent_secrets(connection: Connection, options: RunOptions) -> dict[str, str]:

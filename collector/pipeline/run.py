@@ -102,6 +102,7 @@ def run(
             progress=Progress(sink, log),
         )
         gathered = gatherer.run(plan.collectors)
+        plan.context.digest.forget()
         # Imported when their turn comes: the first request need not wait for templates and rules.
         from collector.pipeline.deliver import send
         from collector.pipeline.judge import judge

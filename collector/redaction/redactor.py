@@ -96,14 +96,14 @@ class Redactor:
             clean = self._engine.structure.value(value, counts)
             return Redacted(msgspec.json.format(msgspec.json.encode(clean), indent=1) + b"\n")
 
-    def manifest(self, pieces: Callable[[Callable[[Json], bytes]], Iterator[bytes]]) -> Redacted:
-        """Returns a document that is put together from values redacted one by one.
+    def manifest(self, pieces: Callable[[Callable[[Json], bytes]], Iterator[bytes]]) -> Iterator[Redacted]:
+        """Yields a document that is put together from values redacted one by one.
 
         Args:
             pieces: gets the function that redacts one value and returns it as JSON; yields the document.
         """
         counts: Counter[str] = Counter()
-        return Redacted(b"".join(pieces(lambda value: self.document(value, counts).data)))
+        return map(Redacted, pieces(lambda value: self.document(value, counts).data))
 
     def text(self, text: str, counts: Counter[str]) -> str:
         """Returns a short text, such as a server's error message, redacted."""

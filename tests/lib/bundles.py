@@ -27,9 +27,9 @@ def piece(data: bytes) -> Redacted:
     return Redacted(data)
 
 
-def manifest_of(entries: Sequence[Entry]) -> Redacted:
+def manifest_of(entries: Sequence[Entry]) -> tuple[Redacted, ...]:
     """What ``seal`` takes."""
-    return piece(json.dumps(manifest.build(RUN, entries)).encode())
+    return (piece(json.dumps(manifest.build(RUN, entries)).encode()),)
 
 
 def bundle(directory: Path, files: Mapping[str, bytes], name: str = NAME) -> Sealed:

@@ -38,7 +38,7 @@ def test_nothing_but_redacted_bytes_is_taken(tmp_path: Path, forged: object) -> 
         assert entry.size == 0
         assert entry.commit().size == 0
         with pytest.raises(TypeError, match="redacted"):
-            writer.seal(lambda _: cast(Any, forged))
+            writer.seal(lambda _: [cast(Any, forged)])
     assert list(tmp_path.iterdir()) == []
 
 
@@ -140,7 +140,7 @@ def test_committed_entries_are_readable_while_others_are_open(tmp_path: Path) ->
             reader.read("open.log")
         open_entry.commit()
         assert reader.read("open.log") == b"not yet"
-        writer.seal(lambda entries: manifest_of(entries) if reader.read("big.log") == big else piece(b""))
+        writer.seal(lambda entries: manifest_of(entries) if reader.read("big.log") == big else (piece(b""),))
         with pytest.raises(OutputError, match="closed"):
             reader.read("small.txt")
 
@@ -248,7 +248,7 @@ def test_an_abort_ends_writers_in_other_threads(tmp_path: Path) -> None:
 
 def test_a_manifest_that_cannot_be_made_costs_the_bundle(tmp_path: Path) -> None:
     with _writer(tmp_path) as writer, pytest.raises(ZeroDivisionError):
-        writer.seal(lambda _: piece(bytes(1 // 0)))
+        writer.seal(lambda _: (piece(bytes(1 // 0)),))
     assert list(tmp_path.iterdir()) == []
 
 
