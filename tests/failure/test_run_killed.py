@@ -151,7 +151,7 @@ def test_the_first_signal_keeps_what_was_collected_and_says_what_is_missing(
     api[0].on("/api/v1/namespaces/*/log*", faulty.silent())
     out = tmp_path / "out"
     with running(command, tmp_path) as process:
-        while process.stderr and "conductor  ok" not in process.stderr.readline():
+        while process.stderr and process.stderr.readline().split()[:2] != ["conductor", "ok"]:
             pass
         process.send_signal(sent)
         told, err = process.communicate(timeout=30)

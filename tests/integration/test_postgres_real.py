@@ -269,6 +269,7 @@ def test_the_dump_of_an_empty_pipe(plain: PgServer) -> None:
     folder = plain.folder / "pipe"
     folder.mkdir()
     (folder / "db.sql.gz").write_bytes(gzip.compress(b""))
+    plain.own()
     assert verdicts(asked(plain, dumps=old(folder))) == {"PG-011": "critical"}
 
 

@@ -73,9 +73,9 @@ def _covers(url: str, path: str) -> bool:
     return path.startswith(url[:-1]) if url.endswith("*") else path == url
 
 
-def shipped() -> Rules:
-    """Returns the shipped rules."""
-    return Rules(config_path("kubernetes", "rbac.yaml").read_text(encoding="utf-8"))
+def shipped(name: str = "rbac.yaml") -> Rules:
+    """Returns the rules of a shipped manifest."""
+    return Rules(config_path("kubernetes", name).read_text(encoding="utf-8"))
 
 
 def written_by_preflight(known: Recording) -> Rules:
@@ -112,6 +112,7 @@ class Watcher:
     seen: list[tuple[Request, Recording]] = field(default_factory=list)
     checked: int = 0
     _shipped: Rules = field(default_factory=shipped)
+    _optional: Rules = field(default_factory=lambda: shipped("postgres-exec.yaml"))
     _written: dict[int, tuple[Recording, Rules]] = field(default_factory=dict)
     _looking: bool = True
 
@@ -144,7 +145,7 @@ class Watcher:
             yield f"{request.method} {request.target} is no read"
         elif right.resource == "secrets" and request.headers.get("accept") != METADATA_ONLY:
             yield f"{request.target} asks for the values of Secrets"
-        elif not (self._shipped.grant(right) or self._of_server(known).grant(right)):
+        elif not any(rules.grant(right) for rules in (self._shipped, self._optional, self._of_server(known))):
             yield f"{request.target} needs {right.verb} on {right.name}, which nothing grants"
 
     def _of_server(self, known: Recording) -> Rules:
