@@ -11,9 +11,10 @@ from tests.lib.granted import Watcher
 
 
 def pytest_configure() -> None:
-    """Lets Ctrl-C be felt: a shell that starts the tests in the background has it ignored."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Lets signals be felt that a shell has ignored for what it starts in the background or under nohup."""
+    for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, usual)
 
 
 @pytest.fixture(scope="session")

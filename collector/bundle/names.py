@@ -53,7 +53,8 @@ def original(segment: str) -> str:
 
 def folded(path: str) -> str:
     """Returns the form in which paths that some file system takes for the same are equal."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
+    form = unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
+    return path if form == path else form  # most are: one text is kept then, not two
 
 
 def validate_path(path: str, limit: int = MAX_PATH) -> None:

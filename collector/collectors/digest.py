@@ -125,6 +125,7 @@ class Digest:
 
     def __init__(self) -> None:
         self._objects: dict[str, list[ObjectDigest]] = {}
+        self._shared = _Shared()
         self.releases: list[Json] = []
         self.records: list[Release] = []
         self.ownership: dict[tuple[str, str, str], str] = {}
@@ -142,13 +143,13 @@ class Digest:
         if path.startswith(_CUSTOM) and (resource := _resource(path)) in RESOURCES:
             kept = self.backup_objects.setdefault(resource, [])
             if len(kept) < _BACKUP_OBJECTS:
-                kept.append(_digest(item, kind, path, pointer, whole=True))
+                kept.append(self._shared.digest(item, kind, path, pointer, whole=True))
             return
         if kind == "Pod":
             self._note_claims(item)
         known = self._objects.setdefault(kind, [])
         if kind in _KINDS and len(known) < _LIMIT:
-            known.append(_digest(item, kind, path, pointer))
+            known.append(self._shared.digest(item, kind, path, pointer))
 
     def keep_record(self, record: Release) -> None:
         """Keeps a record of Conductor's if it is the newest deployed one or newer; a handful at most."""
@@ -166,6 +167,7 @@ class Digest:
     def forget(self) -> None:
         """Lets go of the objects, once no collector will ask for them any more."""
         self._objects.clear()
+        self._shared = _Shared()
         self.events = EventLog()
 
     def of(self, *kinds: str) -> list[ObjectDigest]:
@@ -195,30 +197,46 @@ def _resource(path: str) -> str:
     return path[len(_CUSTOM) :].partition("/")[0].removesuffix(".json")
 
 
-def _digest(
-    item: Mapping[str, Json], kind: str, path: str, pointer: str, *, whole: bool = False
-) -> ObjectDigest:
-    metadata = mapping(item, "metadata")
-    labels = mapping(metadata, "labels")
-    keep_all = whole or kind in _WITH_ALL_LABELS
-    parts = _BODY if whole or kind in _WITH_BODY else ()
-    owners = [entry for entry in sequence(metadata, "ownerReferences") if entry.get("controller")]
-    return ObjectDigest(
-        kind=kind,
-        namespace=_one(string(metadata, "namespace")),
-        name=string(metadata, "name"),
-        labels={
+class _Shared:
+    """Makes digests; what repeats from object to object, such as from replica to replica, is there once."""
+
+    def __init__(self) -> None:
+        self._labels: dict[tuple[str, ...], Mapping[str, str]] = {}
+        self._owners: dict[tuple[str, str], tuple[str, str]] = {}
+        self._containers: dict[tuple[ContainerDigest, ...], tuple[ContainerDigest, ...]] = {}
+
+    def digest(
+        self, item: Mapping[str, Json], kind: str, path: str, pointer: str, *, whole: bool = False
+    ) -> ObjectDigest:
+        """Returns an object's digest; with ``whole``, all of its labels and its body too."""
+        metadata = mapping(item, "metadata")
+        labels = mapping(metadata, "labels")
+        keep_all = whole or kind in _WITH_ALL_LABELS
+        parts = _BODY if whole or kind in _WITH_BODY else ()
+        owners = [entry for entry in sequence(metadata, "ownerReferences") if entry.get("controller")]
+        kept = {
             _one(key): _one(value)
             for key, value in labels.items()
             if isinstance(value, str) and (keep_all or key in _KEPT_LABELS)
-        },
-        owner=(_one(string(owners[0], "kind")), _one(string(owners[0], "name"))) if owners else None,
-        path=_one(path),
-        pointer=pointer,
-        phase=_one(string(mapping(item, "status"), "phase")),
-        containers=tuple(_containers(item, kind)),
-        body={key: item[key] for key in parts if key in item} if parts else _NOTHING,
-    )
+        }
+        owner = (_one(string(owners[0], "kind")), _one(string(owners[0], "name"))) if owners else None
+        return ObjectDigest(
+            kind=kind,
+            namespace=_one(string(metadata, "namespace")),
+            name=string(metadata, "name"),
+            labels=self._labels.setdefault((*kept, *kept.values()), kept),
+            owner=self._owners.setdefault(owner, owner) if owner else None,
+            path=_one(path),
+            pointer=pointer,
+            phase=_one(string(mapping(item, "status"), "phase")),
+            containers=self._one_of(tuple(_containers(item, kind))),
+            body={key: item[key] for key in parts if key in item} if parts else _NOTHING,
+        )
+
+    def _one_of(self, containers: tuple[ContainerDigest, ...]) -> tuple[ContainerDigest, ...]:
+        if any(one.terminated or one.last_terminated for one in containers):
+            return containers  # how each of them ended is its own
+        return self._containers.setdefault(containers, containers)
 
 
 def _one(text: str) -> str:
@@ -256,7 +274,7 @@ def _container(entry: Json, status: Json, *, init: bool) -> ContainerDigest:
         init=init,
         ready=status.get("ready") is True,
         restarts=integer(status, "restartCount"),
-        waiting=string(mapping(state, "waiting"), "reason"),
+        waiting=_one(string(mapping(state, "waiting"), "reason")),
         terminated=mapping(state, "terminated") or None,
         last_terminated=mapping(last, "terminated") or None,
     )

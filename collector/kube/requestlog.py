@@ -9,7 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+import msgspec
+
+from collector.core.packed import PackedLines
+
 _KEPT = 50_000
+_KEPT_SKEWS = 1_000
 _LONGEST_PATH = 2000
 _MOST_FLOWS = 200
 _UID = re.compile(r"[0-9a-f-]{1,64}")
@@ -29,6 +34,9 @@ class Request:
     error: str = ""
 
 
+_DECODER = msgspec.json.Decoder(Request)
+
+
 class RequestLog:
     """Thread-safe; keeps the first 50,000 attempts and counts all of them.
 
@@ -45,7 +53,7 @@ class RequestLog:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._requests: list[Request] = []
+        self._requests = PackedLines()
         self._by_collector: Counter[str] = Counter()
         self._skews: list[float] = []
         self.total = 0
@@ -64,9 +72,8 @@ class RequestLog:
             self._by_collector[request.collector] += 1
             if len(self._requests) < _KEPT:
                 long = len(request.path) > _LONGEST_PATH
-                self._requests.append(
-                    replace(request, path=request.path[:_LONGEST_PATH]) if long else request
-                )
+                kept = replace(request, path=request.path[:_LONGEST_PATH]) if long else request
+                self._requests.append(msgspec.json.encode(kept))
 
     def note_wait(self, seconds: float) -> None:
         """Notes time in which a thread did nothing but wait."""
@@ -83,7 +90,7 @@ class RequestLog:
     def note_skew(self, seconds: float) -> None:
         """Notes how far the server's Date header is ahead of our clock."""
         with self._lock:
-            if len(self._skews) < _KEPT:
+            if len(self._skews) < _KEPT_SKEWS:
                 self._skews.append(seconds)
 
     @property
@@ -100,5 +107,5 @@ class RequestLog:
 
     def __iter__(self) -> Iterator[Request]:
         with self._lock:
-            snapshot = tuple(self._requests)
-        return iter(snapshot)
+            lines = iter(self._requests)
+        return map(_DECODER.decode, lines)

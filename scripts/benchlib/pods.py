@@ -24,7 +24,7 @@ def pods(count: int) -> Iterator[Object]:
             "app": owner,
             "app.kubernetes.io/instance": owner,
             "app.kubernetes.io/name": "worker",
-            "app.kubernetes.io/version": f"3.15.{number % 7}",
+            "app.kubernetes.io/version": f"3.15.{number // REPLICAS % 7}",
             "pod-template-hash": uid("set", owner)[:10],
         }
         metadata["annotations"] = {
@@ -79,7 +79,7 @@ def pod_spec(number: int) -> Object:
         "containers": [
             {
                 "name": "app",
-                "image": f"registry.example.com/team/worker:3.15.{number % 7}",
+                "image": f"registry.example.com/team/worker:3.15.{number // REPLICAS % 7}",
                 "args": ["--config=/etc/worker/worker.yaml", "--v=2", f"--shard={number % 16}"],
                 "ports": [
                     {"name": "http", "containerPort": 8080, "protocol": "TCP"},
@@ -144,7 +144,7 @@ def pod_spec(number: int) -> Object:
 
 
 def _pod_status(number: int) -> Object:
-    image = f"registry.example.com/team/worker:3.15.{number % 7}"
+    image = f"registry.example.com/team/worker:3.15.{number // REPLICAS % 7}"
     return {
         "phase": "Running",
         "conditions": [
