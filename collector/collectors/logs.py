@@ -66,7 +66,7 @@ def _without_pods(context: Context) -> Gap:
         reason=f"pods are not listed: {unwanted}"
         if unwanted
         else "no pods could be listed, so there is nothing to ask logs of",
-        needs="" if unwanted else "ClusterRole: verbs get, list on pods, pods/log",
+        needs="" if unwanted else "ClusterRole: verb list on pods, get on pods/log",
     )
 
 

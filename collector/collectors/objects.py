@@ -51,7 +51,7 @@ def read_resource(
 def grant(resource: ApiResource) -> str:
     """Returns the grant that would allow the list, in words kubectl users know."""
     scope = "ClusterRole" if not resource.namespaced else "ClusterRole (or a Role in each namespace)"
-    return f"{scope}: verbs get, list on {resource.full_name}"
+    return f"{scope}: verb list on {resource.full_name}"
 
 
 def _fallback_namespaces(context: Context) -> tuple[str | None, ...]:
@@ -88,7 +88,7 @@ def _read(
                     error,
                     f"list {resource.full_name}",
                     namespace=namespace or "",
-                    needs=f"Role in {namespace}: verbs get, list on {resource.full_name}",
+                    needs=f"Role in {namespace}: verb list on {resource.full_name}",
                 )
             continue
         except ApiError as error:

@@ -58,7 +58,7 @@ def test_an_unknown_says_what_it_blinds_and_what_would_settle_it(tmp_path: Path)
     result = collect(recording(), tmp_path, deny=[Rule(resource="pods", group="")])
     (finding,) = (j.finding for j in result.report.findings if j.finding.subject.name == "list pods")
     assert "CND-APP-001" in finding.summary
-    assert "get, list on pods" in finding.needs
+    assert "verb list on pods" in finding.needs
 
 
 def test_throttling_costs_nothing_but_time(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_of_resources_half_of_which_are_denied_the_other_half_is_read(
         else:
             assert row["state"] in ("read", "skipped"), name
     needs = {gap.subject: gap.needs for gap in result.report.run.gaps}
-    assert all("get, list on" in needs[f"list {name}"] for name in denied if rows[name]["state"] == "missing")
+    assert all("verb list on" in needs[f"list {name}"] for name in denied if rows[name]["state"] == "missing")
     assert not [
         path
         for name in denied

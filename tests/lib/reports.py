@@ -375,7 +375,7 @@ def replace_texts(value: Any, change: Callable[[str], str]) -> Any:
 def crowded() -> Report:
     """Returns a demo run with long texts and many gaps: as full as a first screen gets."""
     words = "last words: Unable to load application: FATAL: password authentication failed for user"
-    needs = "ClusterRole (or a Role in each namespace): verbs get, list on backupstoragelocations.velero.io"
+    needs = "ClusterRole (or a Role in each namespace): verb list on backupstoragelocations.velero.io"
     gap = Gap(subject="list backups.velero.io", status=Status.DENIED, reason="forbidden", needs=needs)
     first = judged(
         summary=f"Deployment conductor/conductor-web container web: 94 restarts; {words} conductor"
