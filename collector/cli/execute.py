@@ -25,8 +25,6 @@ from collector.kube.config import Connection, ConnectionOptions, CredentialsErro
 from collector.pipeline import RunOptions, RunResult, run
 from collector.pipeline.interrupt import Interrupt
 from collector.pipeline.ticket import file_info
-from collector.report.machine import result_json, termination_message
-from collector.report.terminal import verdict
 from collector.spec import Spec
 from collector.web.errbit import ErrbitSource
 
@@ -121,6 +119,8 @@ def _link(source: ConnectionOptions | Offline) -> tuple[Connection, CredentialsE
 
 def _show(arguments: argparse.Namespace, result: RunResult) -> None:
     """Prints the verdict on stderr and the answer, alone, on stdout."""
+    from collector.report.machine import result_json, termination_message
+
     with contextlib.suppress(OSError):  # a terminal that went away
         _show_verdict(arguments, result)
     bundle = file_info(result.bundle)
@@ -137,6 +137,8 @@ def _show(arguments: argparse.Namespace, result: RunResult) -> None:
 
 
 def _show_verdict(arguments: argparse.Namespace, result: RunResult) -> None:
+    from collector.report.terminal import verdict
+
     if not arguments.quiet:
         width = min(shutil.get_terminal_size((80, 24)).columns, _WIDEST)
         print(

@@ -37,7 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
     from collector.cli.settings import errbit_settings
     from collector.cli.whereto import secret_from
     from collector.core.deadline import Deadline
-    from collector.delivery import Secret, UploadSettings, resend_spool
+    from collector.delivery import Secret, UploadSettings
+    from collector.delivery.deliver import resend_spool
 
     settings = errbit_settings(arguments)
     if settings is None:

@@ -12,7 +12,8 @@ from collector.core import quantity
 from collector.core.errors import UsageError
 from collector.delivery import Secret, StoreSettings, UploadSettings
 from collector.delivery.encrypt import check_recipient
-from collector.delivery.store import Bucket, check_library
+from collector.delivery.settings import Bucket
+from collector.delivery.store import check_library
 from collector.web.errbit import ErrbitSource
 
 _LONGEST_KEY = 4096

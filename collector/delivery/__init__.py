@@ -1,26 +1,9 @@
-"""Delivers what a run found to an Errbit-compatible endpoint. A failed delivery never costs the bundle."""
+"""Delivers what a run found to an Errbit-compatible endpoint. A failed delivery never costs the bundle.
 
-from collector.delivery.deliver import (
-    BundleFile,
-    Delivery,
-    DeliveryState,
-    deliver,
-    resend_spool,
-    store_bundle,
-)
-from collector.delivery.settings import ErrbitSettings, UploadSettings
-from collector.delivery.store import StoreSettings
+What is wanted is known from the start, so it is here; ``collector.delivery.deliver`` does it at the end.
+"""
+
+from collector.delivery.settings import Bucket, ErrbitSettings, StoreSettings, UploadSettings
 from collector.web.secret import Secret
 
-__all__ = [
-    "BundleFile",
-    "Delivery",
-    "DeliveryState",
-    "ErrbitSettings",
-    "Secret",
-    "StoreSettings",
-    "UploadSettings",
-    "deliver",
-    "resend_spool",
-    "store_bundle",
-]
+__all__ = ["Bucket", "ErrbitSettings", "Secret", "StoreSettings", "UploadSettings"]

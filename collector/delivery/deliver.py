@@ -13,8 +13,8 @@ from collector.delivery.notice import Origin, Site
 from collector.delivery.notices import BundleFile, bundle_notice, notices, rank, sendable
 from collector.delivery.outcome import Delivery, DeliveryState
 from collector.delivery.private import alone
-from collector.delivery.settings import ErrbitSettings
-from collector.delivery.store import StoreSettings, put
+from collector.delivery.settings import ErrbitSettings, StoreSettings
+from collector.delivery.store import put
 from collector.delivery.upload import Uploaded
 from collector.delivery.whole import Pieces, combined, whereabouts
 from collector.findings import Report

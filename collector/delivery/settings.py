@@ -11,8 +11,7 @@ from collector.core.errors import UsageError
 from collector.web.secret import Secret
 
 _PROJECT = re.compile(r"[A-Za-z0-9_-]{1,64}")
-
-
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _DEFAULT_MAX = 16 * 1024 * 1024
 _DEFAULT_CHUNK = 524_288
 _SMALLEST_CHUNK = 45_000
@@ -92,3 +91,41 @@ class ErrbitSettings:
     def identity(self) -> str:
         """What identifies the endpoint in files: 16 hex digits without the address in them."""
         return ids.fingerprint(self.base, self.project_id, self.environment)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bucket:
+    """A bucket of an S3-compatible store.
+
+    ``endpoint`` is the store's address, ``prefix`` what object names begin with.
+    """
+
+    endpoint: str
+    name: str
+    region: str
+    access_key: str
+    secret_key: Secret
+    session_token: Secret | None = None
+    prefix: str = ""
+
+    def __post_init__(self) -> None:
+        if not _BUCKET.fullmatch(self.name):
+            raise UsageError(
+                f"{self.name!r} is no name of a bucket", hint="try: --store-bucket NAME, or NAME/PREFIX"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreSettings:
+    """Where the bundle goes: to a signed address (``url``) or into a ``bucket``; exactly one of them.
+
+    ``recipient`` is an age public key to encrypt for, empty for none; ``scratch`` is the folder in which
+    that is done. ``ca_file`` and ``allow_http`` are as for the endpoint of the notices.
+    """
+
+    url: Secret | None = None
+    bucket: Bucket | None = None
+    recipient: str = ""
+    scratch: Path | None = None
+    ca_file: Path | None = None
+    allow_http: bool = False

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,6 +20,7 @@ from collector.core.clock import Clock
 from collector.core.deadline import Deadline
 from collector.core.errors import UsageError
 from collector.delivery import encrypt, private
+from collector.delivery.settings import Bucket, StoreSettings
 from collector.delivery.upload import Uploaded
 from collector.delivery.verdict import Cause, Verdict, receipt_for
 from collector.web.errors import BrokenError, DeliveryError, RefusedError, RetryLaterError
@@ -29,46 +29,7 @@ from collector.web.secret import Secret
 
 _TRIES = 3
 _VALID = timedelta(hours=1)
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _LONGEST_BACKOFF = 60
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bucket:
-    """A bucket of an S3-compatible store.
-
-    ``endpoint`` is the store's address, ``prefix`` what object names begin with.
-    """
-
-    endpoint: str
-    name: str
-    region: str
-    access_key: str
-    secret_key: Secret
-    session_token: Secret | None = None
-    prefix: str = ""
-
-    def __post_init__(self) -> None:
-        if not _BUCKET.fullmatch(self.name):
-            raise UsageError(
-                f"{self.name!r} is no name of a bucket", hint="try: --store-bucket NAME, or NAME/PREFIX"
-            )
-
-
-@dataclass(frozen=True, kw_only=True)
-class StoreSettings:
-    """Where the bundle goes: to a signed address (``url``) or into a ``bucket``; exactly one of them.
-
-    ``recipient`` is an age public key to encrypt for, empty for none; ``scratch`` is the folder in which
-    that is done. ``ca_file`` and ``allow_http`` are as for the endpoint of the notices.
-    """
-
-    url: Secret | None = None
-    bucket: Bucket | None = None
-    recipient: str = ""
-    scratch: Path | None = None
-    ca_file: Path | None = None
-    allow_http: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

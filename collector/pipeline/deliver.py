@@ -5,7 +5,7 @@ from __future__ import annotations
 from collector.bundle.writer import Sealed
 from collector.core.deadline import Deadline
 from collector.core.log import Logger
-from collector.delivery import Delivery, deliver, store_bundle
+from collector.delivery.deliver import Delivery, deliver, store_bundle
 from collector.findings import Report
 from collector.pipeline.plan import Plan
 

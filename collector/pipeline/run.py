@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from collector.bundle.writer import BundleWriter, Sealed
 from collector.collectors import COLLECTORS, Collector
@@ -11,7 +12,6 @@ from collector.core import quantity
 from collector.core.clock import Clock
 from collector.core.errors import UnreachableError
 from collector.core.log import Logger, LogSink
-from collector.delivery import Delivery
 from collector.findings import Report
 from collector.kube.config import Connection, CredentialsError
 from collector.pipeline.budget import Budget
@@ -22,8 +22,11 @@ from collector.pipeline.plan import Plan, make_plan
 from collector.pipeline.progress import Progress
 from collector.pipeline.proof import Proof, agent_secrets
 from collector.pipeline.retention import prune
-from collector.pipeline.ticket import temporary_files, write_ticket
+from collector.pipeline.ticket import file_info, temporary_files, write_ticket
 from collector.redaction import Redactor
+
+if TYPE_CHECKING:
+    from collector.delivery.deliver import Delivery
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +110,7 @@ def run(
         from collector.pipeline.deliver import send
         from collector.pipeline.judge import judge
         from collector.pipeline.pack import pack_account, pack_reports, seal
+        from collector.report.summary import summary_md
 
         if options.offline:
             gathered.gaps = [replace(gap, needs="") for gap in gathered.gaps]
@@ -114,7 +118,7 @@ def run(
         report = judge(writer.reader(), plan.run_info(gathered, writer), plan.policy)
         pack_reports(plan, report, writer, sink)
         sealed = seal(plan, report, writer, proof)
-        ticket = write_ticket(report, sealed, log)
+        ticket = write_ticket(summary_md(report, file_info(sealed)), sealed, log)
         if options.keep_last and not plan.unreachable:
             prune(options.dest_dir, options.label, options.keep_last)
         delivery = send(plan, report, sealed, log)

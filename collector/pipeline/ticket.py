@@ -9,9 +9,7 @@ from pathlib import Path
 from collector.bundle.leftover import PARTIAL, create_locked
 from collector.bundle.writer import SUFFIX, Sealed
 from collector.core.log import Logger
-from collector.findings import Report
 from collector.report.files import BundleFileInfo
-from collector.report.summary import summary_md
 
 _ENDING = ".summary.md"
 
@@ -30,13 +28,13 @@ def _ticket(bundle: Path) -> Path:
     return bundle.with_name(bundle.name.removesuffix(SUFFIX) + _ENDING)
 
 
-def write_ticket(report: Report, sealed: Sealed, log: Logger) -> Path | None:
-    """Writes the text and returns its path, None if it cannot be written: the bundle holds it too."""
+def write_ticket(text: str, sealed: Sealed, log: Logger) -> Path | None:
+    """Writes the text beside a sealed bundle, which holds it too; returns its path, None if that fails."""
     path = _ticket(sealed.path)
     partial = path.with_name(path.name + PARTIAL)
     try:
         with os.fdopen(create_locked(partial), "w", encoding="utf-8") as stream:
-            stream.write(summary_md(report, file_info(sealed)))
+            stream.write(text)
             stream.flush()
             partial.replace(path)
     except OSError as error:

@@ -13,7 +13,7 @@ import trustme
 
 from collector.cli import main as module
 from collector.core.errors import DiagError, ExitStatus
-from collector.delivery import deliver
+from collector.delivery.deliver import deliver
 from collector.receiver import Fault, Receiver, Store, serve
 from collector.spec import Spec
 from tests.lib.receivers import (

@@ -14,8 +14,10 @@ import pyrage
 import pytest
 
 from collector.core.errors import UsageError
-from collector.delivery import DeliveryState, Secret, StoreSettings, deliver, store_bundle
-from collector.delivery.store import Bucket, put
+from collector.delivery import Secret, StoreSettings
+from collector.delivery.deliver import DeliveryState, deliver, store_bundle
+from collector.delivery.settings import Bucket
+from collector.delivery.store import put
 from tests.lib.receivers import (
     FakeClock,
     closed_port,

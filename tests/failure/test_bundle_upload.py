@@ -20,7 +20,7 @@ import pytest
 
 from collector.core.clock import SystemClock
 from collector.core.errors import BundleError, UndeliveredError
-from collector.delivery import Delivery, DeliveryState, resend_spool
+from collector.delivery.deliver import Delivery, DeliveryState, resend_spool
 from collector.delivery.errbit import ErrbitClient
 from collector.delivery.notice import Origin
 from collector.delivery.whole import Pieces

@@ -20,7 +20,8 @@ from typing import Any
 import pytest
 
 from collector.core.deadline import Deadline
-from collector.delivery import deliver, private, resend_spool
+from collector.delivery import private
+from collector.delivery.deliver import deliver, resend_spool
 from collector.delivery.notice import Notice, Site
 from collector.delivery.notices import notices
 from collector.delivery.spool import Spool

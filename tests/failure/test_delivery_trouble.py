@@ -10,7 +10,7 @@ import pytest
 
 from collector.core.clock import SystemClock
 from collector.core.deadline import Deadline
-from collector.delivery import DeliveryState, deliver, resend_spool
+from collector.delivery.deliver import DeliveryState, deliver, resend_spool
 from collector.delivery.errbit import ErrbitClient
 from collector.delivery.notice import Site
 from collector.delivery.notices import notices

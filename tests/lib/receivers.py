@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from collector.core.deadline import Deadline
-from collector.delivery import Delivery, ErrbitSettings, Secret, deliver
+from collector.delivery import ErrbitSettings, Secret
+from collector.delivery.deliver import Delivery, deliver
 from collector.findings import (
     Classification,
     Clause,

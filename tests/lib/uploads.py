@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from collector.core.deadline import Deadline
-from collector.delivery import Delivery, ErrbitSettings, UploadSettings, deliver
+from collector.delivery import ErrbitSettings, UploadSettings
+from collector.delivery.deliver import Delivery, deliver
 from collector.delivery.fetch import Fetched, fetch
 from collector.web.errbit import ErrbitReader
 from collector.web.http import HttpClient

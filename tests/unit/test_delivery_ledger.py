@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from collector.delivery import Delivery, DeliveryState, deliver
+from collector.delivery.deliver import Delivery, DeliveryState, deliver
 from collector.delivery.ledger import NAME, Ledger
 from collector.delivery.notice import Notice
 from collector.findings import Impact, JudgedFinding, Outcome, Subject
