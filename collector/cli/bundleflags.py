@@ -20,8 +20,8 @@ def add_source_flags(made: Parser) -> None:
     option("--errbit-token-file", f"file with a user's token for it (or {TOKEN})", default="", metavar="FILE")
 
 
-def add_bundle_flags(made: Parser) -> None:
-    """Adds the flags. Without any of them the bundle stays on this machine."""
+def add_bundle_flags(made: Parser, *, upload: str = "no") -> None:
+    """Adds the flags. Without any of them the bundle stays on this machine, unless ``upload`` is yes."""
     option = made.option
     option(
         "--upload-bundle",
@@ -29,7 +29,7 @@ def add_bundle_flags(made: Parser) -> None:
         nargs="?",
         const="yes",
         choices=("yes", "no"),
-        default="no",
+        default=upload,
     )
     option("--upload-max-size", "a larger bundle is announced only", default="16Mi", metavar="SIZE")
     option("--upload-chunk-size", "size of a piece before encoding", default="512Ki", metavar="SIZE")

@@ -127,3 +127,46 @@ def test_an_upload_of_a_named_spool_finds_it(
     flags = ["--errbit-url", receiver, "--errbit-key-file", str(tmp_path / "key")]
     assert main(["upload", "--spool", str(tmp_path / "elsewhere"), *flags]) == ExitStatus.OK
     assert "1 of 1 notices delivered" in capsys.readouterr().err
+
+
+@pytest.fixture
+def made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    """A bundle of a run that delivered nothing."""
+    with stage(tmp_path, tmp_path / "unused") as scene:
+        flags = ("--kubeconfig", str(scene.kubeconfig), "--profile", "minimal", "-n", "conductor", "-q")
+        assert main(["collect", "--dest-dir", str(tmp_path / "out"), *flags]) == ExitStatus.OK
+    return Path(capsys.readouterr().out.strip())
+
+
+def test_a_bundle_that_was_made_earlier_is_sent_with_its_findings(
+    receiver: str, made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--errbit-url", receiver, "--errbit-key-file", str(tmp_path / "key")]
+    assert main(["upload", str(made), *flags, "--dest-dir", str(tmp_path / "spool")]) == ExitStatus.OK
+    assert " uploaded in " in capsys.readouterr().err
+    kept = "".join(path.read_text() for path in (tmp_path / "notices").glob("*.json"))
+    assert "CND-" in kept
+    bundle_id = re.search(r"cnd\d{8}t\d{6}z[0-9a-f]{8}", _announced(tmp_path / "notices"))
+    assert bundle_id
+    flags = ["--errbit-url", receiver, "--token-file", str(tmp_path / "token")]
+    status = main(["fetch-bundle", bundle_id[0], *flags, "--dest-dir", str(tmp_path / "back")])
+    assert status == ExitStatus.OK
+    assert Path(capsys.readouterr().out.strip()).read_bytes() == made.read_bytes()
+
+
+def test_a_damaged_bundle_is_not_sent(
+    receiver: str, made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = bytearray(made.read_bytes())
+    data[len(data) // 2] ^= 1
+    made.write_bytes(data)
+    flags = ["--errbit-url", receiver, "--errbit-key-file", str(tmp_path / "key")]
+    status = main(["upload", str(made), *flags, "--dest-dir", str(tmp_path / "spool")])
+    assert status == ExitStatus.USAGE
+    assert "damaged" in capsys.readouterr().err
+    assert not list((tmp_path / "notices").glob("*.json"))
+
+
+def test_a_bundle_needs_to_be_told_where_to_go(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["upload", str(made), "--dest-dir", str(made.parent)]) == ExitStatus.USAGE
+    assert "no endpoint and no store was given" in capsys.readouterr().err
