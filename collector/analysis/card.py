@@ -9,10 +9,11 @@ from collector.analysis import rules_postgres
 from collector.analysis.context import RuleContext
 from collector.analysis.marks import Case, Grade, median
 from collector.analysis.rules_backup import last_good, latest_failed, stale
+from collector.analysis.rules_backup_log import is_good, success_denied
 from collector.bundle import layout
 from collector.core.clock import parse_rfc3339
 from collector.core.text import human_bytes
-from collector.findings import BackupCard
+from collector.findings import BackupCard, Outcome
 from collector.postgres import cron, wal
 from collector.records import Json
 from collector.records.access import integer, sequence, string
@@ -28,16 +29,13 @@ def backup_card(context: RuleContext) -> BackupCard | None:
         return None
     schedules = sequence(document, "schedules")
     cases = list(rules_postgres.cases(context))
-    runs = [run for schedule in schedules for run in sequence(schedule, "runs")]
-    newest = max(runs, key=lambda run: string(run, "point"), default=None)
-    attempt = parse_rfc3339(newest.get("point")) if newest else None
-    result, error = (string(newest, "result"), string(newest, "reason")) if newest else ("", "")
+    attempt, result, error = _newest_run(context, schedules)
     for case in cases:
         for one in case.cluster.backups:
             moment = one.start or one.stop
             if moment and (attempt is None or moment > attempt):
                 attempt, result, error = moment, one.state, one.error
-    good = _latest([last_good(document), *(case.last_good for case in cases)])
+    good = _latest([last_good(context), *(case.last_good for case in cases)])
     window = _window(cases)
     return BackupCard(
         state=_state(context, schedules, cases, good),
@@ -61,6 +59,19 @@ def backup_card(context: RuleContext) -> BackupCard | None:
     )
 
 
+def _newest_run(context: RuleContext, schedules: list[Json]) -> tuple[datetime | None, str, str]:
+    """Returns when the newest run of any schedule was, its result and Kubernetes' reason."""
+    runs = [(schedule, run) for schedule in schedules for run in sequence(schedule, "runs")]
+    newest = max(runs, key=lambda entry: string(entry[1], "point"), default=None)
+    if newest is None:
+        return None, "", ""
+    schedule, run = newest
+    result = string(run, "result")
+    if result == "succeeded" and not is_good(context, schedule, run):
+        result = "failed"
+    return parse_rfc3339(run.get("point")), result, string(run, "reason")
+
+
 def _state(context: RuleContext, schedules: list[Json], cases: list[Case], good: datetime | None) -> str:
     marks = {
         mark.rule: mark.grade
@@ -73,7 +84,8 @@ def _state(context: RuleContext, schedules: list[Json], cases: list[Case], good:
     )
     if not schedules and not known:
         return "none"
-    if any(latest_failed(context)) or marks.keys() - _STALE:
+    denied = any(one.outcome is Outcome.FAIL for one in success_denied(context))
+    if any(latest_failed(context)) or denied or marks.keys() - _STALE:
         return "failing"
     if any(stale(context)) or marks:
         return "stale"

@@ -94,6 +94,22 @@ class BundleView:
             return "", 0, []
         return (path, *tail(self._reader.open(path), lines))
 
+    def logs_of(self, namespace: str, pod: str) -> list[tuple[str, bool]]:
+        """Returns the containers of a pod whose logs are there, and whether each is of the former run.
+
+        A container's former run comes before its current one.
+        """
+        return sorted(self._logs.get((namespace, pod), ()), key=lambda entry: (entry[0], not entry[1]))
+
+    @functools.cached_property
+    def _logs(self) -> dict[tuple[str, str], list[tuple[str, bool]]]:
+        found: dict[tuple[str, str], list[tuple[str, bool]]] = {}
+        for path in self._paths:
+            if log := layout.parse_log_path(path):
+                namespace, pod, container, previous = log
+                found.setdefault((namespace, pod), []).append((container, previous))
+        return found
+
     @functools.cached_property
     def _owned(self) -> dict[tuple[str, str, str], Owner]:
         known = {owner.value: owner for owner in Owner}

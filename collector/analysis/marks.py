@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from collector.analysis.heard import Heard
 from collector.findings import Confidence, Evidence, Impact, Outcome
 from collector.postgres.model import Archive, Backup, Cluster, Repository, Server, Source
 
@@ -54,6 +55,7 @@ class Case:
     """One cluster and what it is held against. ``now`` is by the database's own clock where that is known.
 
     ``minimum`` is how many full backups have to be kept; durations are the operator's objectives.
+    ``archiver_log`` is the newest line by which a server says that archiving fails.
     """
 
     cluster: Cluster
@@ -62,11 +64,17 @@ class Case:
     archive_objective: timedelta
     minimum: int
     interval: timedelta = timedelta(0)
+    archiver_log: Heard | None = None
 
     @property
     def primary(self) -> Server | None:
         """The server that answers for the cluster."""
         return self.cluster.primary
+
+    def server(self, rest: str) -> str:
+        """Returns the pointer to ``rest`` in the primary's record, below the cluster's."""
+        at = next((at for at, one in enumerate(self.cluster.servers) if one is self.primary), 0)
+        return f"/servers/{at}{rest}"
 
     @property
     def good(self) -> list[Backup]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from collector.analysis import rules_postgres
 from collector.analysis.context import Rule, RuleContext
 from collector.analysis.marks import Case
+from collector.analysis.rules_backup_log import is_good, of_run
 from collector.analysis.rules_backup_schedule import subject_of
 from collector.bundle import layout
 from collector.core.clock import parse_rfc3339, rfc3339
@@ -59,14 +60,16 @@ def latest_failed(context: RuleContext) -> Iterator[Finding]:
             failures += 1
         newest = runs[0]
         codes = ", ".join(map(str, integers(newest, "exit_codes"))) or "not known"
+        said = of_run(context, schedule, newest)
         yield context.finding(
             "CND-PG-004",
             subject_of(schedule),
             f"{string(schedule, 'name')}: the latest {counted(failures, 'run')} failed, exit status {codes}; "
-            f"last good {_point(_last_good(runs)) or 'not known'}",
+            f"last good {_point(_last_good(context, schedule)) or 'not known'}"
+            + (f"; its log: {said[0].means}" if said else ""),
             impact=Impact.RISK,
-            evidence=_run_evidence(newest),
-            facts={"tool": string(schedule, "tool")},
+            evidence=[*(one.evidence for one in said[:1]), *_run_evidence(newest)],
+            facts={"tool": string(schedule, "tool"), **({"said": said[0].line.id} if said else {})},
             words={"job": string(newest, "job")},
             last_seen=parse_rfc3339(newest.get("point")),
             count=failures,
@@ -79,7 +82,7 @@ def stale(context: RuleContext) -> Iterator[Finding]:
     objective = integer(document, "objective_seconds")
     for schedule in sequence(document, "schedules"):
         runs = sequence(schedule, "runs")
-        good = _last_good(runs)
+        good = _last_good(context, schedule)
         moment = parse_rfc3339(good.get("point")) if good else None
         if moment is None and not runs:
             continue  # a schedule that never ran yet; its first failure will show
@@ -109,8 +112,8 @@ def _backed_up(case: Case) -> bool:
     return bool(cluster.backups or cluster.repositories or cluster.plans or cluster.dumps)
 
 
-def _last_good(runs: list[Json]) -> Json | None:
-    return next((run for run in runs if string(run, "result") == "succeeded"), None)
+def _last_good(context: RuleContext, schedule: Json) -> Json | None:
+    return next((run for run in sequence(schedule, "runs") if is_good(context, schedule, run)), None)
 
 
 def _point(run: Json | None) -> str:
@@ -132,8 +135,9 @@ def _run_evidence(run: Json) -> list[Evidence]:
     return [_at(run), *(_at(pod) for pod in sequence(run, "pods")[:3])]
 
 
-def last_good(document: Json) -> datetime | None:
+def last_good(context: RuleContext) -> datetime | None:
     """Returns the moment of the newest good backup over all schedules."""
-    found = [_last_good(sequence(schedule, "runs")) for schedule in sequence(document, "schedules")]
+    schedules = sequence(context.view.document(layout.BACKUPS), "schedules")
+    found = [_last_good(context, schedule) for schedule in schedules]
     moments = [parse_rfc3339(run.get("point")) for run in found if run]
     return max((moment for moment in moments if moment), default=None)

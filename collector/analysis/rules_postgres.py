@@ -8,7 +8,9 @@ from datetime import datetime, timedelta
 import msgspec
 
 from collector.analysis import (
+    heard,
     rules_postgres_archive,
+    rules_postgres_archiver,
     rules_postgres_backups,
     rules_postgres_dumps,
     rules_postgres_server,
@@ -24,6 +26,7 @@ from collector.records.access import integer, mapping, sequence, string
 
 CHECKS = (
     *rules_postgres_backups.CHECKS,
+    *rules_postgres_archiver.CHECKS,
     *rules_postgres_archive.CHECKS,
     *rules_postgres_dumps.CHECKS,
     *rules_postgres_server.CHECKS,
@@ -81,6 +84,7 @@ def read_case(context: RuleContext, document: Json, entry: Json) -> Case | None:
         ),
         minimum=integer(document, "minimum_backups"),
         interval=_interval(cluster, now),
+        archiver_log=context.view.once(heard.of_servers).get((cluster.namespace, cluster.name)),
     )
 
 

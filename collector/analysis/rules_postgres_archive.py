@@ -9,96 +9,15 @@ from collector.analysis.marks import PHYSICAL, Case, Check, Grade, Mark
 from collector.core.text import counted, human_age, human_bytes
 from collector.findings import Confidence
 from collector.postgres import wal
-from collector.postgres.archiving import EMPTY, NOOP, SWALLOWS
 from collector.postgres.model import Archive, Backup, Server
 
 _FAILING = timedelta(minutes=5)
-_SOME_WAITING, _MANY_WAITING, _MOST_WAITING = 3, 10, 64
+_MANY_WAITING, _MOST_WAITING = 10, 64
 _BEHIND = 2
 _IN_FLIGHT = 2
 _SLOT_RETAINS = 2 * 1024**3
 _SLOT_NOTICED = 256 * 1024**2
 _SLOT_SHARE = 0.1
-# Barman can receive WAL as a standby does, without any archive_command.
-_STREAMING = frozenset({"barman"})
-
-
-def off(case: Case) -> Iterator[Mark]:
-    """Archiving is off although a tool for physical backups is in use."""
-    primary = case.primary
-    needing = [one for one in case.physical if one.tool not in _STREAMING]
-    if primary is None or not needing:
-        return
-    settings = primary.settings
-    if settings.get("archive_mode") == "off" or settings.get("wal_level") == "minimal":
-        yield Mark(
-            rule="CND-PG-016",
-            grade=Grade.HIGH,
-            summary=f"archive_mode is {settings.get('archive_mode', 'not known')} and wal_level "
-            f"{settings.get('wal_level', 'not known')}, so no {needing[0].tool} backup can be rolled forward",
-            pointer=_server(case, "/settings"),
-        )
-
-
-def does_nothing(case: Case) -> Iterator[Mark]:
-    """The archive command reports success and keeps nothing, is missing, or hides its own failures."""
-    said = case.cluster.conditions
-    if said.get("wal_discarded") == "yes":
-        yield Mark(
-            rule="CND-PG-017",
-            grade=Grade.CRITICAL if case.cluster.backups else Grade.HIGH,
-            summary="the operator discards WAL and reports continuous archiving as working, as no "
-            "backup is configured",
-            pointer="/conditions",
-        )
-    primary = case.primary
-    if primary is None or primary.settings.get("archive_mode", "off") == "off":
-        return
-    if primary.settings.get("archive_library"):
-        return
-    kind = primary.settings.get("archive_command", "")
-    words = {
-        NOOP: "archive_command only reports success: every WAL segment is lost once it is recycled",
-        EMPTY: "archive_mode is on without an archive_command: WAL piles up and is archived nowhere",
-        SWALLOWS: "archive_command hides its failures: a segment that could not be stored counts as archived",
-    }
-    if kind in words:
-        claimed = bool(case.physical) or kind == EMPTY
-        grade = Grade.HIGH if kind == SWALLOWS else Grade.CRITICAL
-        yield Mark(
-            rule="CND-PG-017",
-            grade=grade if claimed else Grade.INFO,
-            summary=words[kind],
-            pointer=_server(case, "/settings/archive_command"),
-        )
-
-
-def failing(case: Case) -> Iterator[Mark]:
-    """The archiver has been failing for minutes, or segments wait behind the one that fails."""
-    condition = case.cluster.conditions.get("ContinuousArchiving", "")
-    if condition.startswith("False"):
-        yield Mark(
-            rule="CND-PG-018",
-            grade=Grade.CRITICAL,
-            summary="the operator reports that continuous archiving fails",
-            pointer="/conditions/ContinuousArchiving",
-        )
-    primary = case.primary
-    if primary is None or primary.archiver is None or not primary.archiver.failing:
-        return
-    archiver = primary.archiver
-    since = archiver.last_archived_at or primary.started
-    lasted = archiver.last_failed_at - since if archiver.last_failed_at and since else timedelta(0)
-    always = primary.settings.get("archive_command") == "always_fails"
-    if always or lasted > _FAILING or (primary.ready or 0) >= _SOME_WAITING:
-        waiting = f", {counted(primary.ready, 'segment')} waiting" if primary.ready else ""
-        yield Mark(
-            rule="CND-PG-018",
-            grade=Grade.CRITICAL,
-            summary=f"archiving fails at {archiver.last_failed or 'a segment'}{waiting}",
-            pointer=_server(case, "/archiver"),
-            last_seen=archiver.last_failed_at,
-        )
 
 
 def backlog(case: Case) -> Iterator[Mark]:
@@ -114,7 +33,7 @@ def backlog(case: Case) -> Iterator[Mark]:
             rule="CND-PG-019",
             grade=Grade.HIGH if high else Grade.MEDIUM,
             summary=f"{counted(primary.ready, 'WAL segment')} wait to be archived{age}",
-            pointer=_server(case, "/ready"),
+            pointer=case.server("/ready"),
         )
 
 
@@ -153,7 +72,7 @@ def _silent(case: Case, primary: Server, size: int) -> Iterator[Mark]:
             grade=Grade.HIGH,
             summary=f"the server writes {primary.current_wal} and archived {archiver.last_archived} last, "
             f"{human_age((case.now - archiver.last_archived_at).total_seconds())} ago",
-            pointer=_server(case, "/archiver"),
+            pointer=case.server("/archiver"),
         )
 
 
@@ -252,7 +171,7 @@ def new_timeline(case: Case) -> Iterator[Mark]:
         summary=f"the server is on timeline {primary.timeline}, the newest backup on "
         f"{int(latest[-1].wal_stop[:8], 16)}"
         + (", and the new timeline's history file is not in the archive" if without else ""),
-        pointer=_server(case, "/timeline"),
+        pointer=case.server("/timeline"),
         confidence=Confidence.PROVEN if lists else Confidence.INFERRED,
     )
 
@@ -269,7 +188,7 @@ def slots(case: Case) -> Iterator[Mark]:
                 rule="CND-PG-027",
                 grade=Grade.HIGH,
                 summary=f"the replication slot {one.name} is {one.wal_status}: its consumer cannot go on",
-                pointer=_server(case, f"/slots/{at}"),
+                pointer=case.server(f"/slots/{at}"),
             )
         elif not one.active and one.retained and one.retained > _SLOT_NOTICED:
             share = bool(smallest) and one.retained > _SLOT_SHARE * smallest
@@ -277,19 +196,11 @@ def slots(case: Case) -> Iterator[Mark]:
                 rule="CND-PG-027",
                 grade=Grade.HIGH if one.retained > _SLOT_RETAINS or share else Grade.MEDIUM,
                 summary=f"the unused replication slot {one.name} keeps {human_bytes(one.retained)} of WAL",
-                pointer=_server(case, f"/slots/{at}"),
+                pointer=case.server(f"/slots/{at}"),
             )
 
 
-def _server(case: Case, rest: str) -> str:
-    at = next((at for at, one in enumerate(case.cluster.servers) if one is case.primary), 0)
-    return f"/servers/{at}{rest}"
-
-
 CHECKS: tuple[Check, ...] = (
-    off,
-    does_nothing,
-    failing,
     backlog,
     behind,
     holes,

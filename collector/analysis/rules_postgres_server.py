@@ -17,11 +17,6 @@ _TARGETS = ("recovery_target", "recovery_target_time", "recovery_target_name", "
 _SHOWN = 5
 
 
-def _at(case: Case, rest: str) -> str:
-    at = next((at for at, one in enumerate(case.cluster.servers) if one is case.primary), 0)
-    return f"/servers/{at}{rest}"
-
-
 def pages(case: Case) -> Iterator[Mark]:
     """The server saw pages with a wrong checksum, or has no checksums to see them by."""
     primary = case.primary
@@ -32,7 +27,7 @@ def pages(case: Case) -> Iterator[Mark]:
             rule="CND-PG-025",
             grade=Grade.CRITICAL,
             summary=f"the server read {counted(primary.checksum_failures, 'page')} whose checksum is wrong",
-            pointer=_at(case, "/checksum_failures"),
+            pointer=case.server("/checksum_failures"),
             last_seen=primary.checksum_failed_at,
         )
     if primary.settings.get("data_checksums") == "off":
@@ -40,7 +35,7 @@ def pages(case: Case) -> Iterator[Mark]:
             rule="CND-PG-026",
             grade=Grade.INFO,
             summary="data checksums are off: damaged pages go into backups unnoticed",
-            pointer=_at(case, "/settings/data_checksums"),
+            pointer=case.server("/settings/data_checksums"),
         )
 
 
@@ -55,7 +50,7 @@ def risky_settings(case: Case) -> Iterator[Mark]:
             rule="CND-PG-036",
             grade=Grade.CRITICAL,
             summary="fsync is off: a crash can damage the database beyond repair",
-            pointer=_at(case, "/settings/fsync"),
+            pointer=case.server("/settings/fsync"),
         )
     wrong = [name for name in ("full_page_writes",) if settings.get(name) == "off"]
     wrong += [
@@ -67,7 +62,7 @@ def risky_settings(case: Case) -> Iterator[Mark]:
             rule="CND-PG-036",
             grade=Grade.MEDIUM,
             summary=f"the primary has {', '.join(wrong)} set as no running server should",
-            pointer=_at(case, f"/settings/{wrong[0]}"),
+            pointer=case.server(f"/settings/{wrong[0]}"),
         )
 
 
@@ -114,7 +109,7 @@ def transaction_ids(case: Case) -> Iterator[Mark]:
                 grade=Grade.CRITICAL if age > _XID_CRITICAL else Grade.MEDIUM,
                 summary=f"the oldest transaction id of {one.name} is {age:,} old; writing stops "
                 "near 2,100,000,000",
-                pointer=_at(case, f"/databases/{at}"),
+                pointer=case.server(f"/databases/{at}"),
             )
     since = primary.exclusive_backup_since
     if since and case.now - since > _EXCLUSIVE:
@@ -123,7 +118,7 @@ def transaction_ids(case: Case) -> Iterator[Mark]:
             grade=Grade.HIGH,
             summary=f"an exclusive backup was begun {human_age((case.now - since).total_seconds())} ago "
             "and never ended; the server would not start after a crash",
-            pointer=_at(case, "/exclusive_backup_since"),
+            pointer=case.server("/exclusive_backup_since"),
         )
 
 
@@ -160,7 +155,7 @@ def not_determined(case: Case) -> Iterator[Mark]:
             rule="CND-PG-039",
             grade=Grade.UNKNOWN,
             summary=f"the database role may not ask for: {', '.join(denied[:_SHOWN])}",
-            pointer=_at(case, "/denied"),
+            pointer=case.server("/denied"),
             needs="grant pg_monitor to the role that is asked with",
         )
 

@@ -207,7 +207,10 @@ def _run(job: ObjectDigest, pods: list[ObjectDigest]) -> dict[str, Any]:
         "ended_by": sorted({string(end, "reason") for end in ends} - {"", "Completed", "Error"}),
         "path": job.path,
         "pointer": job.pointer,
-        "pods": [{"name": pod.name, "path": pod.path, "pointer": pod.pointer} for pod in pods[:10]],
+        "pods": [
+            {"name": pod.name, "phase": pod.phase, "path": pod.path, "pointer": pod.pointer}
+            for pod in pods[:10]
+        ],
     }
 
 

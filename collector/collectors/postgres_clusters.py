@@ -9,13 +9,14 @@ from collector.collectors.base import Context
 from collector.collectors.digest import ObjectDigest
 from collector.collectors.images import parse_image
 from collector.postgres.model import Cluster, Source
-from collector.postgres.operators import Thing, read_clusters
+from collector.postgres.operators import Thing, Things, read_clusters
 from collector.postgres.volumes import Claims, with_volumes
 from collector.records.access import mapping
 
 POSTGRES_IMAGES = frozenset({"postgres", "postgresql", "crunchy-postgres", "postgis", "spilo", "timescaledb"})
 _IMAGE_PREFIXES = ("spilo-", "crunchy-postgres", "postgresql-")
 _SERVERS = ("StatefulSet", "Deployment")
+_MOST_NAMED = 20
 
 
 def is_postgres(image: str) -> bool:
@@ -32,7 +33,13 @@ def find_clusters(context: Context) -> tuple[Cluster, ...]:
     }
     managed = [replace(one, owner=_owner(context, one)) for one in read_clusters(things)]
     servers = [one for one in _servers(context) if not any(_belongs(one, other) for other in managed)]
-    return tuple(with_volumes(one, things, claims_of(context, one)) for one in (*managed, *servers))
+    return tuple(_with_pods(context, one, things) for one in (*managed, *servers))
+
+
+def _with_pods(context: Context, cluster: Cluster, things: Things) -> Cluster:
+    claims = claims_of(context, cluster)
+    found = with_volumes(cluster, things, claims)
+    return replace(found, pods=tuple(sorted(claims.pods)[:_MOST_NAMED]))
 
 
 def _thing(item: ObjectDigest) -> Thing:

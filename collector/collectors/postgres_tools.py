@@ -61,10 +61,17 @@ def _pgbackrest(cluster: Cluster, target: Target, steps: Steps) -> Cluster:
             for one in info.repositories
         ),
     )
+    size = cluster.primary.segment_size if cluster.primary else 0
     for stanza in info.stanzas if steps.deep else ():
         ran = steps.run(target, "pgbackrest-verify", stanza=stanza)
-        info = pgbackrest.with_verify(info, ran.output.decode("utf-8", "replace"))
-    listed = {one.repository: one for one in _archives(cluster, info, target, steps)}
+        info = pgbackrest.with_verify(info, ran.output.decode("utf-8", "replace"), segment_size=size)
+    verified = {one.repository for one in info.archives if one.listed}
+    # A listing that was too long to be read whole says less than the ranges of a verification.
+    listed = {
+        one.repository: one
+        for one in _archives(size, info, target, steps)
+        if not (one.truncated and one.repository in verified)
+    }
     # What the operator's objects say of the same repositories is less than what the tool says.
     return replace(
         cluster,
@@ -74,8 +81,7 @@ def _pgbackrest(cluster: Cluster, target: Target, steps: Steps) -> Cluster:
     )
 
 
-def _archives(cluster: Cluster, info: pgbackrest.Info, target: Target, steps: Steps) -> Iterator[Archive]:
-    size = cluster.primary.segment_size if cluster.primary else 0
+def _archives(size: int, info: pgbackrest.Info, target: Target, steps: Steps) -> Iterator[Archive]:
     for repository in info.repositories:
         if repository.state != "ok":
             continue

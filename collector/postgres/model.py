@@ -270,7 +270,7 @@ class Drift:
 
 @dataclass(frozen=True, kw_only=True)
 class Cluster:
-    """Everything that is known of one database cluster's backups."""
+    """Everything that is known of one database cluster's backups. ``pods`` are those that run a server."""
 
     namespace: str
     name: str
@@ -279,6 +279,7 @@ class Cluster:
     image: str = ""
     manager: str = ""
     source: Source = field(default_factory=Source)
+    pods: tuple[str, ...] = ()
     servers: tuple[Server, ...] = ()
     repositories: tuple[Repository, ...] = ()
     backups: tuple[Backup, ...] = ()

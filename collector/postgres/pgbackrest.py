@@ -12,7 +12,7 @@ from typing import Literal
 
 from collector.postgres import wal
 from collector.postgres.decode import OutputError, decode, moment, name, number
-from collector.postgres.model import Archive, Backup, Repository, RepositoryState
+from collector.postgres.model import Archive, Backup, Range, Repository, RepositoryState
 from collector.records import Json
 from collector.records.access import integer, mapping, sequence, string, strings
 
@@ -20,6 +20,10 @@ TOOL = "pgbackrest"
 _ERROR = re.compile(r"\[(\w{3,40})\]")
 _STATES: Mapping[int, RepositoryState] = {0: "ok", 1: "missing", 2: "empty", 3: "missing"}
 _MAX_BACKUPS = 2000
+_MAX_RANGES = 5000
+_VERIFIED = re.compile(
+    r"archiveId: ([\w.-]{1,40}), wal start: ([0-9A-F]{24}), wal stop: ([0-9A-F]{24})(?![0-9A-F])"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,7 +189,7 @@ def listed(
         last=found[-1].last if found else "",
         listed=True,
         truncated=not complete,
-        ranges=found[-5000:],
+        ranges=found[-_MAX_RANGES:],
         histories=tuple(sorted(histories)),
         newest=moment(newest),
         segment_size=size,
@@ -202,11 +206,40 @@ def read_verify(text: str) -> tuple[Literal["", "ok", "error"], frozenset[str]]:
     return ("error" if "error" in found else "ok") if found else "", frozenset(invalid)
 
 
-def with_verify(info: Info, text: str) -> Info:
-    """Returns the catalogue with what a verification found: invalid backups no longer count as good."""
+def _verified_ranges(text: str) -> Mapping[str, tuple[Range, ...]]:
+    """Returns, by archive id, the ranges of WAL that ``verify`` names at the log level detail.
+
+    A hole shows as two ranges and nothing else: the status stays ok.
+    """
+    found: dict[str, set[tuple[str, str]]] = {}
+    for id_, first, last in _VERIFIED.findall(text):
+        found.setdefault(id_, set()).add((first, last))
+    return {
+        id_: tuple(Range(first=first, last=last) for first, last in sorted(ends))[-_MAX_RANGES:]
+        for id_, ends in found.items()
+    }
+
+
+def _with_ranges(archive: Archive, ranges: tuple[Range, ...], segment_size: int) -> Archive:
+    names = tuple(name for one in ranges for name in (one.first, one.last))
+    size = segment_size if wal.valid_size(segment_size) else wal.likely_size(names)
+    return replace(archive, listed=True, ranges=ranges, segment_size=size)
+
+
+def with_verify(info: Info, text: str, *, segment_size: int = 0) -> Info:
+    """Returns the catalogue with what a verification found: invalid backups no longer count as good.
+
+    ``segment_size`` is bytes, 0 if not known. WAL is taken over where there is one repository only, as the
+    text does not tell of which it speaks.
+    """
     verdict, invalid = read_verify(text)
+    ranges = _verified_ranges(text) if len(info.repositories) == 1 else {}
     return replace(
         info,
+        archives=tuple(
+            _with_ranges(one, ranges[one.id], segment_size) if one.id in ranges else one
+            for one in info.archives
+        ),
         repositories=tuple(replace(one, verified=verdict) for one in info.repositories),
         backups=tuple(
             replace(one, state="damaged", error="verify") if one.id in invalid else one
