@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from collector.analysis.marks import Case, Grade
 from collector.analysis.rules_postgres import fold, judge
+from collector.collectors.postgres_steps import Steps
+from collector.collectors.postgres_tools import ask_tools
+from collector.core.clock import OffsetClock
+from collector.core.deadline import Deadline
+from collector.kube.commands import Command, Commands
+from collector.kube.exec import Ran, Target
 from collector.postgres import barman, pgbackrest
 from collector.postgres.dumpfile import Content
 from collector.postgres.dumpfile import judge as judge_dump
+from collector.postgres.loglines import read
 from collector.postgres.model import Cluster, DumpFile, Server
 from collector.postgres.psql import Answers, server_of
+from collector.spec import Postgres
 
 DATA = Path(__file__).resolve().parent.parent / "data" / "postgres"
 NOW = datetime(2026, 11, 20, 16, tzinfo=UTC)
@@ -22,8 +32,67 @@ SYSTEM = "7710269683031746874"
 HEALTHY = {"archive_mode": "on", "archive_command": "pgbackrest archive-push %p", "wal_level": "replica"}
 
 
+@functools.cache
+def index() -> Mapping[str, Recorded]:
+    """Returns every command whose output was recorded, by name."""
+    found = {}
+    for line in (DATA / "INDEX.tsv").read_text(encoding="utf-8").splitlines():
+        name, *sizes = line.split("\t")
+        code, out, err = (int(entry.partition("=")[2]) for entry in sizes)
+        found[name] = Recorded(code=code, out=out, err=err)
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """How a recorded command ended and how many bytes it wrote. What is empty has no file."""
+
+    code: int
+    out: int
+    err: int
+
+
 def sample(name: str) -> bytes:
-    return (DATA / name).read_bytes()
+    """Returns a recorded file; of a command that wrote nothing to one of its outputs there is none."""
+    path = DATA / name
+    other = path.with_suffix({".out": ".err", ".err": ".out"}.get(path.suffix, path.suffix))
+    silent = path.suffix in (".out", ".err") and (other.exists() or name.rpartition(".")[0] in index())
+    return b"" if silent and not path.exists() else path.read_bytes()
+
+
+def printed(name: str) -> str:
+    """Returns what a recorded command wrote, as it stands in a container's log."""
+    return "\n".join(sample(f"{name}.{kind}").decode("utf-8", "replace") for kind in ("out", "err"))
+
+
+def said(text: str) -> dict[str, dict[str, str]]:
+    """Returns the known lines of a log: for each its rule and grade."""
+    return {
+        one.line.id: {one.line.rule.removeprefix("CND-"): one.line.grade} for one in read(text.splitlines())
+    }
+
+
+def asked_in_pod(name: str, *, code: int, archives_with: str = "") -> Cluster:
+    """Returns a cluster whose pod answered ``info`` with a recorded output and exit status."""
+    ran = Ran(status="ok", code=code, output=sample(f"{name}.out"), errors=sample(f"{name}.err"))
+    answers = {"tools": Ran(status="ok", code=0, output=b"pgbackrest\n"), "pgbackrest-info": ran}
+    clock = OffsetClock(NOW)
+    steps = Steps(_Answers(answers), Commands(), clock, Deadline(clock, 60))
+    servers = (server(settings={"archive_command": archives_with}),) if archives_with else ()
+    found = ask_tools(
+        cluster(servers=servers), Target(namespace="conductor", pod="db-0", container="db"), steps, Postgres()
+    )
+    return replace(found, steps=steps.taken)
+
+
+class _Answers:
+    """A pod that answers some commands and says nothing to the others."""
+
+    def __init__(self, answers: Mapping[str, Ran]) -> None:
+        self._answers = answers
+
+    def run(self, target: Target, command: Command, stdin: bytes = b"") -> Ran:
+        return self._answers.get(command.name, Ran(status="ok", code=0))
 
 
 def cluster(**parts: Any) -> Cluster:
