@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from collector.bundle import layout
+from collector.bundle.reader import BundleReader
+from collector.core.clock import rfc3339
+from collector.demo.recording import Recording
 from collector.spec import Postgres, load_spec
-from tests.lib import pgsamples
+from tests.lib import edits, pgsamples
 from tests.lib.podexec import STDERR, STDOUT, Session, execs, failure
 from tests.lib.recordings import recording
 from tests.lib.runs import collect, entry, verdicts, whole
@@ -89,3 +94,37 @@ def test_without_leave_no_pod_is_asked_and_the_report_says_what_would_settle_it(
     (finding,) = (f.finding for f in result.report.findings if f.finding.rule == "CND-PG-039")
     assert "--allow-exec" in finding.needs
     assert "pods/exec" in finding.needs
+
+
+def logged(known: Recording, pod_prefix: str, text: str) -> Recording:
+    """Returns a recording in which every container of the pods with this prefix logged a text."""
+    stamp = rfc3339(known.recorded_at - timedelta(minutes=3))
+    lines = "".join(f"{stamp} {line}\n" for line in text.splitlines())
+    for key in [key for key in known.logs if key.pod.startswith(pod_prefix) and not key.previous]:
+        known = edits.with_log(known, key.namespace, key.pod, key.container, lines)
+    return known
+
+
+def test_why_the_backup_failed_is_read_in_the_log_of_its_pod(tmp_path: Path) -> None:
+    said = pgsamples.printed("pgdump/14-version-mismatch")
+    result = collect(logged(recording(), "conductor-backup-", said), tmp_path)
+    found = {judged.finding.rule: judged.finding for judged in result.report.findings}
+    # The cluster's other backups fail too, so the rule is there twice.
+    summaries = [judged.finding.summary for judged in result.report.findings]
+    assert any(s.endswith("its log: pg_dump is older than the server and refuses it") for s in summaries)
+    line = next(one for one in found["CND-PG-015"].evidence if one.line)
+    assert re.fullmatch(
+        r"cluster-resources/pods/logs/conductor/conductor-backup-\d+-\w+/backup\.log", line.path
+    )
+    assert line.excerpt == "pg_dump: error: aborting because of server version mismatch"
+    with BundleReader(result.bundle.path) as reader:
+        assert line.excerpt in reader.read(line.path).decode().splitlines()[line.line - 1]
+
+
+def test_a_server_whose_archiving_fails_is_heard_without_asking_it(tmp_path: Path) -> None:
+    known = logged(recording(), "conductor-postgresql-", "LOG:  archive command failed with exit code 1")
+    result = collect(known, tmp_path)
+    (finding,) = (f.finding for f in result.report.findings if f.finding.rule == "CND-PG-018")
+    assert finding.summary == "conductor-postgresql: by the server's log, archive_command fails"
+    (cluster,) = entry(result.bundle.path, layout.CLUSTERS)["clusters"]
+    assert cluster["pods"] == ["conductor-postgresql-0"]
