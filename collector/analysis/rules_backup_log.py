@@ -18,6 +18,8 @@ from collector.postgres.loglines import RUN_FAILED
 from collector.records import Json
 from collector.records.access import sequence, string
 
+_ARCHIVING = frozenset({"CND-PG-016", "CND-PG-017", "CND-PG-018"})
+
 
 def of_run(context: RuleContext, schedule: Json, run: Json) -> tuple[Heard, ...]:
     """Returns what the log of a run says, in the order in which it came up."""
@@ -67,13 +69,13 @@ def success_denied(context: RuleContext) -> Iterator[Finding]:
 
 def shown(context: RuleContext) -> Iterator[Finding]:
     """The newest run's log proves a state of its own: another database, damage, a store out of reach."""
+    known = _known(context)
     for schedule, newest in _newest(context):
-        namespace = string(schedule, "namespace")
-        told: set[str] = set()
+        # What the database's own record shows is not said twice, nor two lines of one meaning.
+        told = {rule for namespace, rule in known if namespace == string(schedule, "namespace")}
         for one in of_run(context, schedule, newest):
             rule = one.line.rule
-            # What the database's own record shows is not said twice, nor two lines of one meaning.
-            if rule == RUN_FAILED or rule in told or (namespace, rule) in _known(context):
+            if rule == RUN_FAILED or rule in told:
                 continue
             told.add(rule)
             outcome, impact = Grade[one.line.grade.upper()].value
@@ -91,12 +93,14 @@ def shown(context: RuleContext) -> Iterator[Finding]:
 
 
 def _known(context: RuleContext) -> set[tuple[str, str]]:
-    return {
-        (case.cluster.namespace, mark.rule)
-        for case in rules_postgres.cases(context)
-        for mark in rules_postgres.judge(case)
-        if mark.grade is not Grade.INFO
-    }
+    """Returns namespaces and the rules that their databases' own records answer."""
+    found = set()
+    for case in rules_postgres.cases(context):
+        marks = {mark.rule for mark in rules_postgres.judge(case) if mark.grade is not Grade.INFO}
+        # A server that was asked knows better than a log of last night whether it archives.
+        asked = _ARCHIVING if case.primary and case.primary.archiver else frozenset()
+        found |= {(case.cluster.namespace, rule) for rule in marks | asked}
+    return found
 
 
 def _newest(context: RuleContext) -> Iterator[tuple[Json, Json]]:

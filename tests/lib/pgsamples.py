@@ -72,17 +72,21 @@ def said(text: str) -> dict[str, dict[str, str]]:
     }
 
 
-def asked_in_pod(name: str, *, code: int, archives_with: str = "") -> Cluster:
-    """Returns a cluster whose pod answered ``info`` with a recorded output and exit status."""
-    ran = Ran(status="ok", code=code, output=sample(f"{name}.out"), errors=sample(f"{name}.err"))
-    answers = {"tools": Ran(status="ok", code=0, output=b"pgbackrest\n"), "pgbackrest-info": ran}
+def asked_in_pod(answers: Mapping[str, Ran], *, archives_with: str = "", deep: bool = False) -> Cluster:
+    """Returns a cluster whose pod, which has pgBackRest, answered commands by their names."""
     clock = OffsetClock(NOW)
-    steps = Steps(_Answers(answers), Commands(), clock, Deadline(clock, 60))
+    tools = {"tools": Ran(status="ok", code=0, output=b"pgbackrest\n")}
+    steps = Steps(_Answers({**tools, **answers}), Commands(), clock, Deadline(clock, 60), deep=deep)
     servers = (server(settings={"archive_command": archives_with}),) if archives_with else ()
-    found = ask_tools(
-        cluster(servers=servers), Target(namespace="conductor", pod="db-0", container="db"), steps, Postgres()
-    )
+    target = Target(namespace="conductor", pod="db-0", container="db")
+    found = ask_tools(cluster(servers=servers), target, steps, Postgres())
     return replace(found, steps=steps.taken)
+
+
+def ran(name: str, *, code: int = 0, truncated: bool = False) -> Ran:
+    """Returns a recorded command as it ends in a pod."""
+    out, err = sample(f"{name}.out"), sample(f"{name}.err")
+    return Ran(status="ok", code=code, output=out, errors=err, truncated=truncated)
 
 
 class _Answers:

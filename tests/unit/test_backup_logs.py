@@ -152,6 +152,13 @@ def test_what_the_database_shows_itself_is_not_said_again_by_a_log() -> None:
     assert judged({**run, **clusters(seen)})["PG-030"].subject.kind == "Database"
 
 
+def test_a_server_that_archives_again_is_believed_more_than_the_log_of_the_last_run() -> None:
+    run = schedule(("failed", pg.printed("pgbackrest/12b-backup-archive-broken")), ("succeeded", ""))
+    assert set(judged(run)) == {"PG-004", "PG-018"}
+    archives = pg.cluster(servers=(pg.archiver("pg_stat_archiver-after-gap"),))
+    assert set(judged({**run, **clusters(archives)})) == {"PG-004"}
+
+
 def test_a_success_that_its_log_denies_is_a_failure_where_the_command_hides_failures() -> None:
     files = schedule(("succeeded", NOTHING), ("succeeded", NOTHING), problems=PIPE)
     found = judged(files)

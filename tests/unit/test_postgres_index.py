@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 import pytest
 
@@ -43,6 +42,12 @@ def backups(checks: str = "") -> Reading:
 
 def checks(of: str) -> Reading:
     return lambda name: pg.barman_server(backups=f"{of}.out", checks=f"{name}.out")
+
+
+def in_pod(*, code: int, archives_with: str = "") -> Reading:
+    return lambda name: pg.asked_in_pod(
+        {"pgbackrest-info": pg.ran(name, code=code)}, archives_with=archives_with
+    )
 
 
 def cloud(name: str) -> Cluster:
@@ -101,7 +106,7 @@ READ: dict[str, tuple[Reading, dict[str, str]]] = {
     "pgbackrest/18c-info-repo-noperm": (info(), BROKEN),
     "pgbackrest/18d-info-repo-path-missing": (info(), NONE),
     "pgbackrest/18e-info-config-missing": (
-        partial(pg.asked_in_pod, code=55, archives_with="pgbackrest archive-push %p"),
+        in_pod(code=55, archives_with="pgbackrest archive-push %p"),
         {"PG-039": UNKNOWN},
     ),
     "pgbackrest/18f-info-s3-unreachable": (info(), BROKEN),
@@ -134,7 +139,7 @@ READ: dict[str, tuple[Reading, dict[str, str]]] = {
     "pgbackrest259/08-noperm": (info(), BROKEN),
     "pgbackrest259/10-info-lock-held": (info(), {}),
     "pgbackrest259/11-info-block": (info(), {}),
-    "pgbackrest259/12-info-as-root": (partial(pg.asked_in_pod, code=31), {"PG-039": UNKNOWN}),
+    "pgbackrest259/12-info-as-root": (in_pod(code=31), {"PG-039": UNKNOWN}),
 }
 
 FAILED = {"PG-004": HIGH}
@@ -333,4 +338,16 @@ def test_an_unknown_server_is_no_list() -> None:
 
 
 def test_a_tool_that_was_never_set_up_is_no_finding() -> None:
-    assert pg.verdicts(pg.asked_in_pod("pgbackrest/18e-info-config-missing", code=55)) == {}
+    assert pg.verdicts(in_pod(code=55)("pgbackrest/18e-info-config-missing")) == {}
+
+
+@pytest.mark.parametrize(("deep", "expected"), [(False, {}), (True, {"PG-021": CRITICAL})])
+def test_a_verification_shows_the_hole_where_the_listing_was_too_long(
+    deep: bool, expected: dict[str, str]
+) -> None:
+    answers = {
+        "pgbackrest-info": pg.ran("pgbackrest/14-info-wal-gap"),
+        "pgbackrest-archive": pg.ran("pgbackrest/15-repo-ls-archive", truncated=True),
+        "pgbackrest-verify": pg.ran("pgbackrest/14b-verify-wal-gap"),
+    }
+    assert pg.verdicts(pg.asked_in_pod(answers, deep=deep)) == expected
