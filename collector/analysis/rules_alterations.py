@@ -18,6 +18,9 @@ from collector.records.access import mapping, sequence, string, strings
 
 _DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
 _MAX_NAMED = 5
+_RECORD_NEEDS = (
+    "conductor-diag collect --read-helm-secrets -n NAMESPACE (configs/kubernetes/helm-secrets.yaml)"
+)
 _WORDS = {
     "code": ("CND-ALT-002", "mounts or runs what its release does not"),
     "command": ("CND-ALT-003", "has another environment, command or arguments than its release states"),
@@ -43,6 +46,30 @@ def images(context: RuleContext) -> Iterator[Finding]:
                 confidence=Confidence.UNKNOWN if proof == "none" else Confidence.PROVEN,
                 needs="the digests that both references stand for" if proof == "none" else "",
             )
+
+
+def nothing_to_compare(context: RuleContext) -> Iterator[Finding]:
+    """Conductor runs, and no record with a manifest of its release could be read."""
+    document = context.view.document(layout.ALTERATIONS)
+    if not document or mapping(document, "release") or not context.facts.conductor_namespaces:
+        return
+    third = "3" in (context.facts.helm or ())
+    yield context.finding(
+        "CND-ALT-010",
+        Subject(
+            kind="Release",
+            name="conductor",
+            namespace=context.facts.conductor_namespaces[0],
+            owner=Owner.CONDUCTOR,
+        ),
+        "Conductor's workloads, images and values were held against nothing: "
+        + ("Helm 3 keeps its release in a Secret" if third else "no record of its release could be read"),
+        outcome=Outcome.UNKNOWN,
+        impact=Impact.INFO,
+        evidence=[Evidence(path=layout.ALTERATIONS)],
+        confidence=Confidence.UNKNOWN,
+        needs=_RECORD_NEEDS,
+    )
 
 
 def other_fields(context: RuleContext) -> Iterator[Finding]:
@@ -119,7 +146,7 @@ def neighbours(context: RuleContext) -> Iterator[Finding]:
         )
 
 
-RULES: tuple[Rule, ...] = (images, other_fields, values, foreign, neighbours)
+RULES: tuple[Rule, ...] = (images, nothing_to_compare, other_fields, values, foreign, neighbours)
 
 
 def _compared(context: RuleContext, area: str) -> Iterator[tuple[Json, list[Json]]]:

@@ -29,6 +29,9 @@ from collector.releases import load_conductor
 
 _NUMBERS = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?")
 _RECORD = ("Helm 2 release record ", "Helm 3 release record ")
+_OF_HELM = (
+    "conductor-diag collect --read-helm-secrets -n NAMESPACE, or the output of: helm list --all-namespaces"
+)
 _UNFINISHED = ("PENDING_INSTALL", "PENDING_UPGRADE", "PENDING_ROLLBACK")
 
 
@@ -85,7 +88,7 @@ def helm(context: RuleContext) -> Iterator[Finding]:
         evidence=objects or [Evidence(path=layout.VERSIONS, pointer="/helm")],
         facts={"helm": state},
         confidence=Confidence.INFERRED if state == "3" else Confidence.UNKNOWN,
-        needs="" if state == "3" else "the output of: helm list --all-namespaces",
+        needs="" if state == "3" else _OF_HELM,
     )
 
 

@@ -98,6 +98,11 @@ def add_scope_flags(made: Parser) -> None:
     option("--skip", "leave this collector out (repeatable)", action="append", default=[])
     option("--timeout", "time for the whole run, such as 5m", default="")
     option("--max-size", "size of the finished bundle, such as 24Mi", default="", metavar="SIZE")
+    option(
+        "--read-helm-secrets",
+        "read the Secrets of Conductor's own Helm 3 releases (needs get and list on secrets there)",
+        action="store_true",
+    )
     option("--spec", "file that says what to collect", default="", metavar="FILE")
     option(
         "--from-dir",

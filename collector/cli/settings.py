@@ -73,6 +73,7 @@ def make_spec(arguments: argparse.Namespace) -> Spec:
         spec,
         "--namespace conductor",
         postgres=msgspec.structs.replace(spec.postgres, exec=allowed),
+        read_helm_secrets=arguments.read_helm_secrets or spec.read_helm_secrets,
         profile=arguments.profile or spec.profile,
         exclude_namespaces=(*spec.exclude_namespaces, *arguments.exclude_namespace),
         logs=logs,

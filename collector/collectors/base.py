@@ -66,6 +66,7 @@ class Collector:
         name: also what rows of the resource catalogue name.
         collect: reads and yields.
         needs: rights beyond listing the catalogue's rows.
+        where_conductor_runs: rights that the spec asks for beyond these, in Conductor's namespaces alone.
         after: collectors whose digest this one reads.
         part: the part of the time for collecting that it may take, 0 to 1.
         seconds: the most it may take whatever its part is.
@@ -77,6 +78,7 @@ class Collector:
     name: str
     collect: Callable[[Context], Iterator[Record]]
     needs: tuple[Need, ...] = ()
+    where_conductor_runs: Callable[[Spec], tuple[Need, ...]] = lambda _: ()
     after: tuple[str, ...] = ()
     part: float = 0.5
     seconds: float = math.inf

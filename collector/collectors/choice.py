@@ -11,6 +11,7 @@ from collector.spec import Catalog, CatalogRow, Spec
 
 _REST = "resources"
 _NO_SECRETS = "Secrets are not read (their names and labels: secretObjects: metadata in the spec)"
+_HELMS_ALONE = "of Secrets only Helm 3's own, with Conductor's releases, are read (readHelmSecrets)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +60,8 @@ def _choice(
     collector = row.collector if row else _REST
     if _holds_secrets(resource, catalog):
         named = spec.secret_objects == "metadata"
-        why = (_not_run(_REST, spec) or _excluded(resource, spec)) if named else _NO_SECRETS
+        unread = _HELMS_ALONE if spec.read_helm_secrets else _NO_SECRETS
+        why = (_not_run(_REST, spec) or _excluded(resource, spec)) if named else unread
         return Choice(resource=resource, collector=_REST, skipped=why, metadata_only=named)
     if row:
         first = discovery.find(row.name, *row.groups)

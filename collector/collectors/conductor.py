@@ -7,53 +7,44 @@ a name alone proves nothing (see the traps in the policy's sources: other produc
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
-
-import yaml
 
 from collector.bundle import layout
 from collector.collectors import helm2, helm3
 from collector.collectors.base import Collector, Context, Need, gap_of
 from collector.collectors.digest import ObjectDigest
-from collector.collectors.helm3_names import release_names
-from collector.collectors.release import Release, ReleaseError
-from collector.core.clock import rfc3339
+from collector.collectors.helm3_names import own_records, record_needs, release_names
+from collector.collectors.release import ReleaseError
+from collector.collectors.release_entry import entry_of
 from collector.kube.discovery import ApiResource
 from collector.kube.errors import ApiError, ForbiddenError
 from collector.kube.lists import ListRead
 from collector.records import Document, Gap, Json, Record, Status
-from collector.records.access import mapping, sequence, string
+from collector.records.access import mapping, string
 
 CHART = "conductor"
 _RECORDS = {"labelSelector": "OWNER=TILLER"}
 _RECORDS_3 = {"labelSelector": "owner=helm"}
 _TILLER_NAMESPACE = "kube-system"
 _RECORDS_A_PAGE = 20
-_MAX_MANIFEST_OBJECTS = 500
 _OWNED = ("Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job")
 _INSTANCE_LABELS = ("release", "app.kubernetes.io/instance")
 _CHART_LABELS = ("helm.sh/chart", "chart")
 _ADDON_LABEL = "kubeaddons.mesosphere.io/name"
 _FLUX_LABEL = "helm.toolkit.fluxcd.io/name"
-_YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def collect(context: Context) -> Iterator[Record]:
     """Yields helm/releases.json and conductor/release-objects.json, and any gap in reading them."""
-    releases: list[Json] = []
-    for found in (*_release_records(context), *release_names(context, _labelled_releases(context))):
+    known: dict[str, Json] = {}
+    for found in _releases(context, known):
         if isinstance(found, Gap):
             yield found
         else:
-            releases.append(found)
-    releases.sort(key=lambda release: (release["namespace"], release["name"], release["revision"]))
+            known[found["record"]] = found
+    releases = sorted(known.values(), key=lambda r: (r["namespace"], r["name"], r["revision"]))
     context.digest.releases = releases
     current = conductor_release(releases)
-    namespaces = set(context.spec.conductor_namespaces)
-    namespaces |= {current["namespace"] or "default"} if current else set()
-    namespaces |= {item.namespace for item in context.digest.of(*_OWNED) if _labelled_chart(item) == CHART}
-    namespaces |= {addon.namespace for addon in context.digest.of("Addon") if addon.name == CHART}
-    context.digest.conductor_namespaces = tuple(sorted(namespaces))
+    context.digest.conductor_namespaces = tuple(sorted(_namespaces(context, releases)))
     objects = list(_owned_objects(context, current))
     context.digest.ownership = {(o["kind"], o["namespace"], o["name"]): o["owner"] for o in objects}
     yield Document(path=layout.RELEASES, value={"releases": releases})
@@ -73,6 +64,23 @@ def conductor_release(releases: list[Json]) -> Json | None:
     deployed = [release for release in own if release["status"] == "DEPLOYED"]
     # After a migration the records of Helm 2 stay, so one of Helm 3 is the live one.
     return max(deployed or own, key=lambda release: (release["helm"], release["revision"]), default=None)
+
+
+def _releases(context: Context, known: Mapping[str, Json]) -> Iterator[Json | Gap]:
+    """Yields releases; of two entries for one record the later one says more. ``known``: those so far."""
+    charts = _labelled_releases(context)
+    yield from _release_records(context)
+    yield from release_names(context, charts)
+    yield from own_records(context, charts, _namespaces(context, list(known.values())))
+
+
+def _namespaces(context: Context, releases: list[Json]) -> set[str]:
+    """Returns where Conductor runs, as far as the spec, a release, an Addon or labels say."""
+    current = conductor_release(releases)
+    found = set(context.spec.conductor_namespaces)
+    found |= {current["namespace"] or "default"} if current else set()
+    found |= {item.namespace for item in context.digest.of(*_OWNED) if _labelled_chart(item) == CHART}
+    return found | {addon.namespace for addon in context.digest.of("Addon") if addon.name == CHART}
 
 
 def _release_records(context: Context) -> Iterator[Json | Gap]:
@@ -121,54 +129,7 @@ def _decoded(context: Context, records: ListRead) -> Iterator[Json | Gap]:
         else:
             if record.chart == CHART:
                 context.digest.keep_record(record)
-            yield _release(record, place)
-
-
-def _release(record: Release, place: str) -> dict[str, Any]:
-    """Returns the record without its secrets: of the manifest only names, kinds and images are kept."""
-    objects, note = _manifest_objects(record.manifest, record.namespace)
-    return {
-        "helm": record.helm,
-        "record": f"ConfigMap {place}",
-        "name": record.name,
-        "namespace": record.namespace,
-        "revision": record.revision,
-        "status": record.status,
-        "description": record.description,
-        "last_deployed": rfc3339(record.last_deployed) if record.last_deployed else None,
-        "chart": record.chart,
-        "chart_version": record.chart_version,
-        "app_version": record.app_version,
-        "objects": objects,
-        "manifest_note": note,
-    }
-
-
-def _manifest_objects(manifest: str, namespace: str) -> tuple[list[Json], str]:
-    objects: list[Json] = []
-    try:
-        for document in yaml.load_all(manifest, _YAML):
-            if len(objects) >= _MAX_MANIFEST_OBJECTS:
-                return objects, f"only the first {_MAX_MANIFEST_OBJECTS} objects are listed"
-            if isinstance(document, dict) and string(mapping(document, "metadata"), "name"):
-                objects.append(_manifest_object(document, namespace))
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return objects, "the manifest is not readable to its end"
-    return objects, ""
-
-
-def _manifest_object(document: Json, namespace: str) -> Json:
-    metadata, spec = mapping(document, "metadata"), mapping(document, "spec")
-    if string(document, "kind") == "CronJob":
-        spec = mapping(mapping(spec, "jobTemplate"), "spec")
-    pod = mapping(mapping(spec, "template"), "spec")
-    images = [string(c, "image") for key in ("initContainers", "containers") for c in sequence(pod, key)]
-    return {
-        "kind": string(document, "kind"),
-        "namespace": string(metadata, "namespace") or namespace,
-        "name": string(metadata, "name"),
-        "images": images,
-    }
+            yield entry_of(record, f"ConfigMap {place}")
 
 
 def _labelled_chart(item: ObjectDigest) -> str:
@@ -263,5 +224,6 @@ CONDUCTOR = Collector(
     name="conductor",
     collect=collect,
     needs=(Need(verb="list", group="", resource="configmaps"),),
+    where_conductor_runs=record_needs,
     after=("workloads", "cluster"),
 )

@@ -22,17 +22,28 @@ from collector.core.deadline import Deadline, DeadlineExceededError
 from collector.kube import errors, wire
 from collector.kube.config import Connection
 from collector.kube.exchange import Answer, Recorder
-from collector.kube.guard import METADATA_ONLY, Params, RefusedRequestError, check
+from collector.kube.guard import (
+    JSON,
+    METADATA_ONLY,
+    NO_LEAVE,
+    HelmRecord,
+    Leave,
+    Params,
+    RefusedRequestError,
+    check,
+)
 from collector.kube.manners import Manners
 from collector.kube.page import Page, decode_page
 from collector.kube.requestlog import RequestLog
 from collector.records import Json
-from collector.records.access import string
+from collector.records.access import mapping, string
 
-__all__ = ["MAX_BODY", "METADATA_ONLY", "Api", "Params", "RefusedRequestError"]
+__all__ = ["JSON", "MAX_BODY", "METADATA_ONLY", "Api", "HelmRecord", "Leave", "Params", "RefusedRequestError"]
 
 MAX_BODY = 64 * 1024 * 1024
-JSON = "application/json"
+# A Secret holds 1 MiB at most, in base64; the rest is metadata.
+_MAX_RECORD = 4 * 1024 * 1024
+_RECORD_TYPE = "helm.sh/release.v1"
 _METADATA_KIND = "PartialObjectMetadataList"
 _CONNECT_SECONDS = 5.0
 _NO_TIME = "no time left before the deadline"
@@ -60,6 +71,7 @@ class Api:
         bundle_id: str,
         collector: str = "survey",
         manners: Manners | None = None,
+        leave: Leave = NO_LEAVE,
     ) -> None:
         self.connection = connection
         self.clock = clock
@@ -68,6 +80,7 @@ class Api:
         self._bundle_id = bundle_id
         self._collector = collector
         self._manners = manners or Manners(clock)
+        self._leave = leave
 
     def view(self, collector: str, deadline: Deadline) -> Api:
         """Returns the same API seen by another collector with its own deadline."""
@@ -79,6 +92,7 @@ class Api:
             bundle_id=self._bundle_id,
             collector=collector,
             manners=self._manners,
+            leave=self._leave,
         )
 
     def within(self, seconds: float) -> Api:
@@ -103,6 +117,22 @@ class Api:
         page = _decoded(path, body, decode_page)
         _refuse_more_than_asked(path, accept, page.kind)
         return page
+
+    def get_helm_record(self, record: HelmRecord) -> str:
+        """Returns a Helm 3 release as its Secret holds it, encoded and full of secrets of its own.
+
+        Raises:
+            RefusedRequestError: the operator has not allowed it.
+            MalformedError: what came is another object, or no record of Helm's.
+            ApiError: otherwise as ``get_json``.
+        """
+        body = self._retrying(lambda: self._body(record.path, None, JSON, _MAX_RECORD, record))
+        answer = _decoded(record.path, body, msgspec.json.decode)
+        metadata = mapping(answer, "metadata")
+        named = string(metadata, "namespace"), string(metadata, "name")
+        if string(answer, "type") != _RECORD_TYPE or named != (record.namespace, record.name):
+            raise errors.MalformedError(record.path, "this Secret is no release record of Helm 3")
+        return string(mapping(answer, "data"), "release")
 
     def get_text(self, path: str, params: Params | None = None) -> str:
         """Returns the body as text; undecodable bytes are replaced. Raises a subclass of ApiError."""
@@ -133,9 +163,11 @@ class Api:
 
         return _decoded(path, self._retrying(ask), msgspec.json.decode)
 
-    def _body(self, path: str, params: Params | None, accept: str, limit: int) -> bytes:
+    def _body(
+        self, path: str, params: Params | None, accept: str, limit: int, secret: HelmRecord | None = None
+    ) -> bytes:
         with self._slot(path):
-            return self._open("GET", path, params, accept).whole(limit)
+            return self._open("GET", path, params, accept, secret=secret).whole(limit)
 
     @contextlib.contextmanager
     def _slot(self, path: str, *, lasting: bool = False) -> Iterator[None]:
@@ -165,9 +197,15 @@ class Api:
         return state.attempt_number >= attempts or (asked or 0.0) >= self.deadline.left()
 
     def _open(
-        self, method: str, path: str, params: Params | None, accept: str, body: bytes | None = None
+        self,
+        method: str,
+        path: str,
+        params: Params | None,
+        accept: str,
+        body: bytes | None = None,
+        secret: HelmRecord | None = None,
     ) -> Answer:
-        check(method, path, params, accept)
+        check(method, path, params, accept, leave=self._leave, record=secret)
         target = f"{path}?{urlencode(params)}" if params else path
         try:
             self.log.note_wait(self._manners.admit(self.deadline))

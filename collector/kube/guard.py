@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
+JSON = "application/json"
 METADATA_ONLY = (
     "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,"
     "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1beta1"
@@ -36,22 +38,77 @@ _QUERIES = frozenset(
 _VERBS_IN_PATHS = frozenset({"watch", "proxy", "redirect"})
 # resource, name, subresource
 _DEPTH = 3
+# What Helm 3 takes for the name of a release, and Kubernetes for that of a namespace.
+_RELEASE = re.compile(r"(?=.{1,53}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+_NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_MAX_REVISION = 10**9
 
 
 class RefusedRequestError(Exception):
     """The program itself tried something that is not read-only; a defect, never the cluster's fault."""
 
 
-def check(method: str, path: str, params: Params | None, accept: str) -> None:
+@dataclass(frozen=True, kw_only=True)
+class HelmRecord:
+    """The one kind of Secret whose content can be asked for: one revision of one Helm 3 release.
+
+    It names a Secret; whether it may be read is the operator's to say (``Leave``).
+
+    Raises:
+        RefusedRequestError: a part is nothing that Helm or Kubernetes would take for one.
+    """
+
+    namespace: str
+    release: str
+    revision: int
+
+    def __post_init__(self) -> None:
+        names = _NAMESPACE.fullmatch(self.namespace) and _RELEASE.fullmatch(self.release)
+        if not names or not 1 <= self.revision <= _MAX_REVISION:
+            raise RefusedRequestError("no revision of a Helm release can have such a name")
+
+    @property
+    def name(self) -> str:
+        """The Secret's name, as Helm 3 makes it."""
+        return f"sh.helm.release.v1.{self.release}.v{self.revision}"
+
+    @property
+    def path(self) -> str:
+        """Where the API server has it."""
+        return f"/api/v1/namespaces/{self.namespace}/{_SECRETS}/{self.name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leave:
+    """What the operator allows beyond the rule: ``helm_records``, to read Secrets of Helm 3 releases."""
+
+    helm_records: bool = False
+
+
+NO_LEAVE = Leave()
+
+
+def check(
+    method: str,
+    path: str,
+    params: Params | None,
+    accept: str,
+    *,
+    leave: Leave = NO_LEAVE,
+    record: HelmRecord | None = None,
+) -> None:
     """Returns if the request may be sent.
 
     That is: a GET of the version, of health, of discovery, of a list or an object, or of a pod's log; a list
-    of Secrets only with ``METADATA_ONLY`` as the Accept header; a POST of a SelfSubject*Review.
+    of Secrets only with ``METADATA_ONLY`` as the Accept header; a POST of a SelfSubject*Review; and, with the
+    operator's leave, a GET of exactly the Secret that ``record`` names.
 
     Raises:
         RefusedRequestError: anything else.
     """
-    if _REVIEW.fullmatch(path):
+    if record is not None:
+        allowed = leave.helm_records and (method, path, params, accept) == ("GET", record.path, None, JSON)
+    elif _REVIEW.fullmatch(path):
         allowed = method == "POST"
     else:
         allowed = method == "GET" and _reads(path, accept) and _QUERIES.issuperset(params or ())

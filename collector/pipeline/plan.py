@@ -17,7 +17,7 @@ from collector.core.errors import UnreachableError
 from collector.core.log import Logger
 from collector.core.stop import Stop
 from collector.findings import RunInfo
-from collector.kube.api import Api
+from collector.kube.api import Api, Leave
 from collector.kube.config import Connection, CredentialsError
 from collector.kube.manners import Manners
 from collector.kube.requestlog import RequestLog
@@ -127,6 +127,7 @@ def make_plan(
             requests_per_second=_UNPACED if options.offline else limits.requests_per_second,
             parallel=limits.parallel_requests,
         ),
+        leave=Leave(helm_records=options.spec.read_helm_secrets),
     )
     found = unread(login_refusal(no_login)) if no_login else survey(api, log)
     problem = unreachable(connection, found.refusal) if found.refusal else None

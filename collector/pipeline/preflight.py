@@ -38,11 +38,12 @@ class Preflight:
 
 @dataclass(frozen=True, kw_only=True)
 class _Wish:
-    """A right that a collector needs, before it is known where."""
+    """A right that a collector needs, before it is known where; ``local``: where Conductor runs alone."""
 
     right: Right
     collector: str
     namespaced: bool
+    local: bool = False
 
     def at(self, namespace: str) -> Right:
         """Returns the right in one namespace."""
@@ -82,10 +83,11 @@ def preflight(
     if found.refusal:
         raise unreachable(connection, found.refusal)
     choices = choose(found.discovery, load_catalog(), spec)
-    wishes = tuple(dict.fromkeys(_wishes(chosen, choices, found.discovery)))
+    wishes = tuple(dict.fromkeys(_wishes(chosen, choices, found.discovery, spec)))
     fallback = tuple(dict.fromkeys((*spec.conductor_namespaces, connection.namespace)))
+    own = spec.conductor_namespaces or fallback
     try:
-        rights = tuple(_planned(Reviewer(api), wishes, _namespaces(spec), fallback))
+        rights = tuple(_planned(Reviewer(api), wishes, _namespaces(spec), fallback, own))
     except UnauthorizedError as error:
         refusal = Refusal(message=error.message, status=error.status)
         raise unreachable(connection, refusal) from error
@@ -109,7 +111,7 @@ def _namespaces(spec: Spec) -> tuple[str, ...]:
 
 
 def _wishes(
-    collectors: Sequence[Collector], choices: Sequence[Choice], discovery: Discovery
+    collectors: Sequence[Collector], choices: Sequence[Choice], discovery: Discovery, spec: Spec
 ) -> Iterator[_Wish]:
     """Yields what is needed on this server, by collector in the order of the run."""
     listed: set[Right] = set()
@@ -127,19 +129,23 @@ def _wishes(
                 resource := discovery.find(need.resource.partition("/")[0], need.group)
             ):
                 yield _Wish(right=right, collector=collector.name, namespaced=resource.namespaced)
+        for need in collector.where_conductor_runs(spec):
+            right = Right(verb=need.verb, group=need.group, resource=need.resource)
+            yield _Wish(right=right, collector=collector.name, namespaced=True, local=True)
 
 
 def _planned(
-    reviewer: Reviewer, wishes: Sequence[_Wish], namespaces: Sequence[str], fallback: Sequence[str]
+    reviewer: Reviewer,
+    wishes: Sequence[_Wish],
+    namespaces: Sequence[str],
+    fallback: Sequence[str],
+    own: Sequence[str],
 ) -> Iterator[PlannedRight]:
-    """Asks everywhere first, then in the fallback namespaces for what is not granted everywhere."""
-    asked = [
-        (wish, right)
-        for wish in wishes
-        for right in (
-            [wish.at(name) for name in namespaces] if wish.namespaced and namespaces else [wish.right]
-        )
-    ]
+    """Asks everywhere first, then in the fallback namespaces for what is not granted everywhere.
+
+    ``own`` are Conductor's namespaces, in which alone the local wishes are asked for.
+    """
+    asked = [(wish, right) for wish in wishes for right in _places(wish, namespaces, own)]
     answers = reviewer.ask([right for _, right in asked])
     again = [
         wish.at(name)
@@ -158,6 +164,11 @@ def _planned(
             inside=() if answer.allowed else known,
             reason=answer.reason,
         )
+
+
+def _places(wish: _Wish, namespaces: Sequence[str], own: Sequence[str]) -> list[Right]:
+    named = own if wish.local else namespaces
+    return [wish.at(name) for name in named] if wish.namespaced and named else [wish.right]
 
 
 def _allowed(answer: Answered, inside: Sequence[str]) -> Allowed:

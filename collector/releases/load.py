@@ -50,7 +50,12 @@ def load_conductor() -> ConductorTable:
     """Returns configs/releases/conductor.yaml. Raises UsageError."""
     file = YamlFile(config_path("releases", "conductor.yaml"), UsageError)
     table = file.decode(ConductorTable)
-    rows = (("prerequisites", table.prerequisites.source), ("values", table.values.source))
+    rows = (
+        ("prerequisites", table.prerequisites.source),
+        ("values", table.values.source),
+        ("releases", table.releases.source),
+        *((f"image {image.image}:{image.tag}", image.source) for image in table.images),
+    )
     _refuse(file, list(_unsourced(table.sources, rows)))
     return table
 

@@ -12,6 +12,7 @@ from collector.findings import Platform
 
 Minor: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9]{1,3}\.[0-9]{1,3}$")]
 Exact: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9]{1,4}(\.[0-9]{1,4}){2}$")]
+Digest: TypeAlias = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}$")]
 Day: TypeAlias = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 
 
@@ -183,12 +184,35 @@ class Values(_Table, frozen=True, kw_only=True):
     source: str
 
 
+class OwnReleases(_Table, frozen=True, kw_only=True):
+    """Charts that are Conductor's, and the names that documented ways to install give their releases."""
+
+    charts: tuple[str, ...]
+    names: tuple[str, ...]
+    source: str
+
+
+class KnownImage(_Table, frozen=True, kw_only=True):
+    """The digests of one tag of the vendor's. ``image`` is the end of a repository's path."""
+
+    image: Annotated[str, Meta(min_length=1)]
+    tag: Annotated[str, Meta(min_length=1)]
+    digests: Annotated[tuple[Digest, ...], Meta(min_length=1)]
+    source: str
+
+    def names(self, repository: str, tag: str) -> bool:
+        """True if an image of that repository (registry and all) and tag is this one."""
+        return self.tag == tag and f"/{repository}".endswith(f"/{self.image}")
+
+
 class ConductorTable(_Table, frozen=True, kw_only=True):
     """configs/releases/conductor.yaml. The support page does not speak of ``before_support_page``."""
 
     schema: Literal["conductor-diag/conductor-releases/v1"]
     sources: Mapping[str, str]
     prerequisites: Prerequisites
+    releases: OwnReleases
+    images: tuple[KnownImage, ...] = ()
     before_support_page: tuple[Minor, ...]
     values: Values
 

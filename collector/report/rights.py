@@ -27,6 +27,10 @@ _SECRETS = """\
 # Who may list Secrets may read their values too; conductor-diag asks for their
 # names and labels alone.
 """
+_RECORDS = """\
+# Whoever has this may read every Secret of the namespace; conductor-diag reads
+# those in which Helm 3 keeps Conductor's own releases, by name.
+"""
 _ADVICE = (
     "A run goes on without these and says what it could not see. An administrator can grant them with what "
     "follows (preflight -o rbac prints it alone):"
@@ -111,7 +115,8 @@ def _document(namespace: str, rights: Sequence[Right]) -> str:
     if not made:
         return ""
     kind, scope = ("role", f" --namespace={namespace}") if namespace else ("clusterrole", "")
-    warning = _SECRETS if any(right.resource == "secrets" for right in rights) else ""
+    verbs = {right.verb for right in rights if right.resource == "secrets"}
+    warning = _RECORDS if "get" in verbs else _SECRETS if verbs else ""
     return _BIND.format(kind=kind, role=ROLE, scope=scope) + warning + made
 
 

@@ -130,6 +130,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     ``standard`` every kind of object and the logs of Conductor and of pods in trouble, ``full`` all logs.
     ``environment`` is what the cluster is for, which no cluster shows: experimental components must not run
     in production. ``helm3_secrets`` lists the Secrets in which Helm 3 keeps its releases by their metadata.
+    ``read_helm_secrets`` reads, in Conductor's namespaces, the Secrets with Conductor's own Helm 3 releases.
     ``secret_objects``: ``metadata`` reads names and labels of Secrets, never their values.
     """
 
@@ -144,6 +145,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     resources: Resources = msgspec.field(default_factory=Resources)
     secret_objects: Literal["never", "metadata"] = "never"
     helm3_secrets: bool = False
+    read_helm_secrets: bool = False
     environment: Literal["production", "other", "unknown"] = "unknown"
     logs: Logs = msgspec.field(default_factory=Logs)
     limits: Limits = msgspec.field(default_factory=Limits)

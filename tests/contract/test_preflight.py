@@ -116,6 +116,20 @@ def test_secrets_are_asked_for_only_if_the_operator_wants_their_names() -> None:
     assert "secrets" in names(found(wish=spec(secret_objects="metadata")), Allowed.NO)
 
 
+def test_helms_secrets_are_asked_for_by_the_switch_and_where_conductor_runs_alone() -> None:
+    wish = spec(read_helm_secrets=True, conductor_namespaces=("conductor",))
+    plan = found(deny=[Rule(resource="secrets")], wish=wish).rights
+    assert [(p.right.verb, p.right.name, p.right.namespace) for p in plan.missing] == [
+        ("get", "secrets", "conductor"),
+        ("list", "secrets", "conductor"),
+    ]
+    written = rights_yaml(plan)
+    (role,) = (document for document in yaml.safe_load_all(written) if document)
+    assert (role["kind"], role["metadata"]["namespace"]) == ("Role", "conductor")
+    assert "by name" in written
+    assert "labels alone" not in written
+
+
 def test_a_server_that_is_not_there_is_unreachable() -> None:
     known = recording()
     server = FaultyApi(RecordedApi(known, StoppedClock(known.recorded_at))).on("*", faulty.reset())

@@ -33,6 +33,8 @@ from tests.lib.faulty import FaultyApi
 AGENT = "conductor-diag/"
 # Every authenticated user may ask about itself: the role system:basic-user, which servers bring along.
 _REVIEW = re.compile(r"/apis/authorization\.k8s\.io/v1(beta1)?/selfsubject(access|rules)reviews")
+# What the operator's switch opens; that nobody asks for it without the switch is the guard's to hold.
+_HELM_RECORD = re.compile(r"/api/v1/namespaces/[^/]+/secrets/sh\.helm\.release\.v1\.[^/]+\.v[1-9]\d*")
 _RESOURCE = re.compile(
     r"/(?:api/v1|apis/(?P<group>[^/]+)/[^/]+)(?:/namespaces/(?P<inside>[^/]+)(?=/))?"
     r"/(?P<plural>[^/]+)(?:/(?P<name>[^/]+)(?:/(?P<part>[^/]+))?)?"
@@ -105,6 +107,13 @@ def right_of(path: str) -> Right:
     )
 
 
+def _gives_values(request: Request, right: Right) -> bool:
+    """True for a request that a server answers with values of Secrets other than Helm's records."""
+    if right.resource != "secrets" or request.headers.get("accept") == METADATA_ONLY:
+        return False
+    return not _HELM_RECORD.fullmatch(request.path)
+
+
 @dataclass
 class Watcher:
     """Sees what recorded servers are asked by our client; asked by anything else, it looks away."""
@@ -112,7 +121,9 @@ class Watcher:
     seen: list[tuple[Request, Recording]] = field(default_factory=list)
     checked: int = 0
     _shipped: Rules = field(default_factory=shipped)
-    _optional: Rules = field(default_factory=lambda: shipped("postgres-exec.yaml"))
+    _optional: tuple[Rules, ...] = field(
+        default_factory=lambda: (shipped("postgres-exec.yaml"), shipped("helm-secrets.yaml"))
+    )
     _written: dict[int, tuple[Recording, Rules]] = field(default_factory=dict)
     _looking: bool = True
 
@@ -143,9 +154,11 @@ class Watcher:
         right = right_of(request.path)
         if request.method != "GET":
             yield f"{request.method} {request.target} is no read"
-        elif right.resource == "secrets" and request.headers.get("accept") != METADATA_ONLY:
+        elif _gives_values(request, right):
             yield f"{request.target} asks for the values of Secrets"
-        elif not any(rules.grant(right) for rules in (self._shipped, self._optional, self._of_server(known))):
+        elif not any(
+            rules.grant(right) for rules in (self._shipped, *self._optional, self._of_server(known))
+        ):
             yield f"{request.target} needs {right.verb} on {right.name}, which nothing grants"
 
     def _of_server(self, known: Recording) -> Rules:

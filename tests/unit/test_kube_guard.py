@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.kube.guard import METADATA_ONLY, RefusedRequestError, check
+from collector.kube.guard import JSON, METADATA_ONLY, HelmRecord, Leave, RefusedRequestError, check
 
-JSON = "application/json"
+RECORD = HelmRecord(namespace="conductor", release="conductor-kubeaddons", revision=12)
+ALLOWED = Leave(helm_records=True)
 
 
 @pytest.mark.parametrize(
@@ -144,6 +145,49 @@ def test_secrets_are_listed_by_name_only(path: str) -> None:
 def test_the_values_of_secrets_cannot_be_asked_for(path: str, accept: str) -> None:
     with pytest.raises(RefusedRequestError):
         check("GET", path, None, accept)
+
+
+def test_a_helm_record_is_read_with_the_operators_leave_alone() -> None:
+    assert RECORD.path == "/api/v1/namespaces/conductor/secrets/sh.helm.release.v1.conductor-kubeaddons.v12"
+    check("GET", RECORD.path, None, JSON, leave=ALLOWED, record=RECORD)
+    for leave, record in ((Leave(), RECORD), (ALLOWED, None)):
+        with pytest.raises(RefusedRequestError):
+            check("GET", RECORD.path, None, JSON, leave=leave, record=record)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "params", "accept"),
+    [
+        ("POST", RECORD.path, None, JSON),
+        ("GET", RECORD.path.replace("v12", "v13"), None, JSON),
+        ("GET", "/api/v1/namespaces/conductor/secrets/conductor-secrets", None, JSON),
+        ("GET", "/api/v1/namespaces/conductor/secrets", None, JSON),
+        ("GET", "/api/v1/secrets", None, METADATA_ONLY),
+        ("GET", "/version", None, JSON),
+        ("GET", RECORD.path, {"watch": "1"}, JSON),
+        ("GET", RECORD.path, {}, JSON),
+        ("GET", RECORD.path, None, "*/*"),
+        ("GET", f"{RECORD.path}/status", None, JSON),
+    ],
+)
+def test_leave_for_one_record_opens_that_record_alone(
+    method: str, path: str, params: dict[str, str] | None, accept: str
+) -> None:
+    with pytest.raises(RefusedRequestError):
+        check(method, path, params, accept, leave=ALLOWED, record=RECORD)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        *({"namespace": name} for name in ("", "*", "a/b", "..", "A", "a" * 64, "x\n")),
+        *({"release": name} for name in ("", "*", "a/b", "a.", ".a", "a..b", "a%2fb", "a" * 54, "x\n")),
+        *({"revision": number} for number in (0, -1, 10**10)),
+    ],
+)
+def test_no_other_secret_can_be_named_as_a_record(part: dict[str, object]) -> None:
+    with pytest.raises(RefusedRequestError):
+        HelmRecord(**{"namespace": "conductor", "release": "conductor", "revision": 1, **part})  # type: ignore[arg-type]  # one part is wrong on purpose
 
 
 @given(

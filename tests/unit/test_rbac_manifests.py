@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 
 from collector.collectors import COLLECTORS
 from collector.core.resources import config_path
 from collector.records.rights import Right
-from collector.spec import load_catalog
+from collector.spec import load_catalog, load_spec
 from scripts import rbacfile
 from tests.lib.granted import shipped
 
@@ -42,6 +43,23 @@ def test_every_declared_need_is_granted_and_nothing_else() -> None:
     }
     assert given == rights
     assert len(given) > 90
+
+
+def test_the_role_for_helms_secrets_grants_what_the_switch_needs_and_nothing_else() -> None:
+    spec = msgspec.structs.replace(load_spec(), read_helm_secrets=True)
+    wanted = {need for collector in COLLECTORS for need in collector.where_conductor_runs(spec)}
+    (rule,) = shipped("helm-secrets.yaml").rules
+    assert {(rule["apiGroups"][0], "secrets", verb) for verb in rule["verbs"]} == {
+        (need.group, need.resource, need.verb) for need in wanted
+    }
+    assert rule["resources"] == ["secrets"]
+    assert not any(collector.where_conductor_runs(load_spec()) for collector in COLLECTORS)
+    found = {document["kind"]: document for document in documents(FOLDER / "helm-secrets.yaml")}
+    assert set(found) == {"Role", "RoleBinding"}
+    assert found["RoleBinding"]["roleRef"]["name"] == found["Role"]["metadata"]["name"]
+    account = next(d for d in documents(rbacfile.FILE) if d["kind"] == "ServiceAccount")["metadata"]
+    (subject,) = found["RoleBinding"]["subjects"]
+    assert (subject["name"], subject["namespace"]) == (account["name"], account["namespace"])
 
 
 def test_nothing_but_reading_is_granted() -> None:

@@ -165,6 +165,12 @@ def test_a_wrong_flag_is_wrong_usage_and_no_defect(flags: tuple[str, str], messa
     assert caught.value.hint.startswith("try: ")
 
 
+@pytest.mark.parametrize("flags", [(), ("--read-helm-secrets",)])
+def test_helms_secrets_are_read_by_a_switch_alone(flags: tuple[str, ...]) -> None:
+    spec = make_spec(collect.parser("conductor-diag collect").parse_args(flags))
+    assert spec.read_helm_secrets == bool(flags)
+
+
 def test_the_shipped_schema_is_the_models() -> None:
     shipped = json.loads(config_path("schemas", "spec.schema.json").read_bytes())
     assert shipped == spec_schema()
