@@ -17,6 +17,8 @@ from collector.analysis import (
     rules_platform,
     rules_postgres,
     rules_reach,
+    rules_room,
+    rules_routes,
     rules_server,
     rules_versions,
 )
@@ -35,6 +37,8 @@ RULES: tuple[Rule, ...] = (
     *rules_reach.RULES,
     *rules_server.RULES,
     *rules_app.RULES,
+    *rules_room.RULES,
+    *rules_routes.RULES,
     *rules_platform.RULES,
     *rules_versions.RULES,
     *rules_alterations.RULES,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from collector.analysis.blocked import blocks
 from collector.analysis.context import Rule, RuleContext
 from collector.analysis.evidence import Item
 from collector.analysis.workloads import (
@@ -111,6 +112,7 @@ def unavailable(context: RuleContext) -> Iterator[Finding]:
     explained = {
         subject for sign in (_crash_looping, _pull_failing) for subject, _ in _grouped(context, sign)
     }
+    explained |= blocks(context.view).keys()
     for kind, plural, key in (
         ("Deployment", "deployments", "availableReplicas"),
         ("StatefulSet", "statefulsets", "readyReplicas"),

@@ -18,6 +18,7 @@ from collector.records.access import mapping, sequence, string, strings
 _CLASS = re.compile(
     r"--(?:kubernetes\.ingressclass|providers\.kubernetesingress\.ingressclass)[= ]([\w.-]+)", re.IGNORECASE
 )
+_FILE = re.compile(r"--configfile\b", re.IGNORECASE)
 _ROUTES = ("traefik.containo.us", "traefik.io")
 _DEFAULT = frozenset({"", "traefik"})
 _KINDS = (("Deployment", "deployments"), ("DaemonSet", "daemonsets"), ("StatefulSet", "statefulsets"))
@@ -43,6 +44,23 @@ def with_serving(
     )
 
 
+def listens_to(view: BundleView, fact: VersionFact) -> tuple[frozenset[str], bool]:
+    """Returns the classes whose Ingresses a Traefik serves, and whether a file may tell it otherwise.
+
+    The empty class is that of Ingresses which name none.
+    """
+    words = _words(view, fact)
+    found = _CLASS.search(words)
+    return (frozenset({found[1]}), False) if found else (_DEFAULT, bool(_FILE.search(words)))
+
+
+def stated_class(ingress: Item) -> str:
+    """Returns the class that an Ingress names, in its annotation or its spec; empty if it names none."""
+    annotations = mapping(mapping(ingress.body, "metadata"), "annotations")
+    stated = string(annotations, "kubernetes.io/ingress.class")
+    return stated or string(mapping(ingress.body, "spec"), "ingressClassName")
+
+
 def _verdict(*, able: bool, rivals: int) -> bool | None:
     if not able:
         return False
@@ -50,23 +68,21 @@ def _verdict(*, able: bool, rivals: int) -> bool | None:
 
 
 def _may_serve(view: BundleView, fact: VersionFact, classes: set[str], *, routes: bool) -> bool:
-    told = _told(view, fact)
     if routes and not fact.version.startswith(("1.", "0.")):
         return True
-    listens = {told} if told else _DEFAULT
-    return bool(classes & listens)
+    return bool(classes & listens_to(view, fact)[0])
 
 
-def _told(view: BundleView, fact: VersionFact) -> str:
-    """Returns the class in the arguments of a Traefik's containers, empty if none is named there."""
+def _words(view: BundleView, fact: VersionFact) -> str:
+    """Returns the arguments and commands of a Traefik's containers."""
     plural = next((plural for kind, plural in _KINDS if kind == fact.subject.kind), "")
-    for item in view.objects(plural, "apps") if plural else ():
-        if (item.namespace, item.name) == (fact.subject.namespace, fact.subject.name):
-            for container in _containers(item):
-                words = " ".join([*strings(container, "args"), *strings(container, "command")])
-                if found := _CLASS.search(words):
-                    return found[1]
-    return ""
+    return " ".join(
+        word
+        for item in (view.objects(plural, "apps") if plural else ())
+        if (item.namespace, item.name) == (fact.subject.namespace, fact.subject.name)
+        for container in _containers(item)
+        for word in (*strings(container, "args"), *strings(container, "command"))
+    )
 
 
 def _containers(item: Item) -> list[Json]:
@@ -79,9 +95,7 @@ def _classes(view: BundleView, namespaces: set[str]) -> set[str]:
     for group in ("networking.k8s.io", "extensions"):
         for item in view.objects("ingresses", group):
             if item.namespace in namespaces:
-                annotations = mapping(mapping(item.body, "metadata"), "annotations")
-                stated = string(annotations, "kubernetes.io/ingress.class")
-                found.add(stated or string(mapping(item.body, "spec"), "ingressClassName"))
+                found.add(stated_class(item))
     return found
 
 

@@ -10,19 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 
+from collector.core import quantity
 from collector.records import Json
 from collector.records.access import mapping
 from collector.releases import ServerDefaults, load_defaults
 
-_QUANTITY = re.compile(r"(\d{1,18}(?:\.\d{1,9})?)(m|k|M|G|T|Ki|Mi|Gi|Ti)?")
-_SCALE: Mapping[str, Decimal] = {
-    "": Decimal(1),
-    "m": Decimal("0.001"),
-    **{unit: Decimal(10) ** (3 * power) for power, unit in enumerate("kMGT", 1)},
-    **{f"{unit}i": Decimal(2) ** (10 * power) for power, unit in enumerate("KMGT", 1)},
-}
 # What tells the members of a list apart, by the list's name.
 _KEYS: Mapping[str, tuple[str, ...]] = {
     "containers": ("name",),
@@ -166,13 +159,5 @@ def _same(shipped: Json, live: Json) -> bool:
         return False
     if str(shipped) == str(live):
         return True
-    ours, theirs = _amount(str(shipped)), _amount(str(live))
+    ours, theirs = quantity.amount(str(shipped)), quantity.amount(str(live))
     return ours is not None and ours == theirs
-
-
-def _amount(text: str) -> Decimal | None:
-    found = _QUANTITY.fullmatch(text)
-    try:
-        return Decimal(found[1]) * _SCALE[found[2] or ""] if found else None
-    except InvalidOperation:
-        return None

@@ -100,13 +100,15 @@ class Application(_Table, frozen=True, kw_only=True):
     """One application that the platform ships.
 
     ``kinds`` says what it counts as from a platform release on, for example ``{"1.6": experimental}``;
-    ``versions`` are chart or application versions by platform release.
+    ``versions`` are chart or application versions by platform release. ``provisioners`` are those that
+    StorageClasses name for the storage it provides.
     """
 
     name: str
     kinds: Mapping[Minor, ApplicationKind]
     versions: Mapping[Minor, str] = {}
     images: tuple[str, ...] = ()
+    provisioners: tuple[str, ...] = ()
     source: str
 
     def kind(self, platform: str) -> ApplicationKind | None:
@@ -127,6 +129,10 @@ class Applications(_Table, frozen=True, kw_only=True):
     def find(self, name: str) -> Application | None:
         """Returns the application of that name, or None."""
         return next((entry for entry in self.applications if entry.name == name), None)
+
+    def provider(self, provisioner: str) -> Application | None:
+        """Returns the application that ships this storage provisioner, or None."""
+        return next((entry for entry in self.applications if provisioner in entry.provisioners), None)
 
 
 class Component(_Table, frozen=True, kw_only=True):
