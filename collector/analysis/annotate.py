@@ -18,6 +18,7 @@ from collector.findings import Finding, Owner, Subject
 from collector.records import Json
 from collector.records.access import mapping, sequence, string
 from collector.releases import load_components
+from collector.releases.images import parse_image
 
 _WORKLOADS = ("app.crash_loop", "app.unavailable", "app.oom_killed", "app.image_pull")
 _PARTS = {"errbit": "errbit", "errbit-store": "errbit_store", "postgres": "postgres"}
@@ -100,9 +101,7 @@ def _images(item: Item) -> list[str]:
 
 
 def _part(image: str) -> str:
-    repository = image.partition("@")[0]
-    head, colon, tail = repository.rpartition(":")
-    component = load_components().of(head if colon and "/" not in tail else repository)
+    component = load_components().of(parse_image(image).repository)
     return _PARTS.get(component.name, "") if component else ""
 
 

@@ -13,6 +13,7 @@ from collector.findings import Evidence, Owner, Subject
 from collector.records import Json
 from collector.records.access import mapping, sequence, string, strings
 from collector.releases import load_components
+from collector.releases.images import parse_image
 
 _CONTROLLERS = (
     ("Deployment", "deployments", "apps"),
@@ -143,9 +144,7 @@ def _hosts(context: RuleContext) -> dict[str, str]:
 def _part(item: Item) -> str:
     spec = mapping(mapping(mapping(item.body, "spec"), "template"), "spec")
     for container in sequence(spec, "containers"):
-        reference = string(container, "image").partition("@")[0]
-        head, colon, tail = reference.rpartition(":")
-        component = load_components().of(head if colon and "/" not in tail else reference)
+        component = load_components().of(parse_image(string(container, "image")).repository)
         if component and component.name in _PARTS:
             return component.name
     return ""

@@ -6,17 +6,15 @@ alteration is stated as a fact about the altered object. Whether it caused anyth
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from collector.analysis.compared import compared, evidence, subject
 from collector.analysis.context import Rule, RuleContext
 from collector.analysis.foreign import foreign_users, foreign_workloads
 from collector.bundle import layout
 from collector.findings import Confidence, Evidence, Finding, Impact, Outcome, Owner, Subject
-from collector.records import Json
-from collector.records.access import mapping, sequence, string, strings
+from collector.records.access import mapping, string, strings
 
-_DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
 _MAX_NAMED = 5
 _RECORD_NEEDS = (
     "conductor-diag collect --read-helm-secrets -n NAMESPACE (configs/kubernetes/helm-secrets.yaml)"
@@ -27,25 +25,6 @@ _WORDS = {
     "resources": ("CND-ALT-005", "has other resources than its release states"),
     "placement": ("CND-ALT-005", "has other replicas or placement than its release states"),
 }
-
-
-def images(context: RuleContext) -> Iterator[Finding]:
-    """A container's image is not the one that the release's manifest names."""
-    for entry, changes in _compared(context, "image"):
-        for change in changes:
-            shipped, live = string(change, "shipped"), string(change, "live")
-            proof = _proof(shipped, live)
-            yield context.finding(
-                "CND-ALT-001",
-                _subject(entry),
-                f"{string(entry, 'name')}: {_container(change)} runs {live}, its release names {shipped}",
-                outcome=Outcome.UNKNOWN if proof == "none" else Outcome.WARN,
-                impact=Impact.RISK,
-                evidence=_evidence(entry),
-                facts={"proof": proof, "image": live},
-                confidence=Confidence.UNKNOWN if proof == "none" else Confidence.PROVEN,
-                needs="the digests that both references stand for" if proof == "none" else "",
-            )
 
 
 def nothing_to_compare(context: RuleContext) -> Iterator[Finding]:
@@ -75,16 +54,16 @@ def nothing_to_compare(context: RuleContext) -> Iterator[Finding]:
 def other_fields(context: RuleContext) -> Iterator[Finding]:
     """Mounts, environment, command, resources, replicas or placement are not those of the manifest."""
     for area, (rule, words) in _WORDS.items():
-        for entry, changes in _compared(context, area):
+        for entry, changes in compared(context, area):
             fields = [string(change, "field") for change in changes]
             more = f" and {len(fields) - _MAX_NAMED} more" if len(fields) > _MAX_NAMED else ""
             yield context.finding(
                 rule,
-                _subject(entry),
+                subject(entry),
                 f"{string(entry, 'name')} {words}: {', '.join(fields[:_MAX_NAMED])}{more}",
                 outcome=Outcome.WARN,
                 impact=Impact.INFO,
-                evidence=_evidence(entry),
+                evidence=evidence(entry),
                 facts={"fields": str(len(fields))},
                 count=len(fields),
             )
@@ -146,43 +125,4 @@ def neighbours(context: RuleContext) -> Iterator[Finding]:
         )
 
 
-RULES: tuple[Rule, ...] = (images, nothing_to_compare, other_fields, values, foreign, neighbours)
-
-
-def _compared(context: RuleContext, area: str) -> Iterator[tuple[Json, list[Json]]]:
-    for entry in sequence(context.view.document(layout.ALTERATIONS), "compared"):
-        changes = [c for c in sequence(entry, "differences") if string(c, "area") == area]
-        if changes:
-            yield entry, changes
-
-
-def _proof(shipped: str, live: str) -> str:
-    """Returns reference or digest, by what the image is another one; none where only its place differs."""
-    ours, theirs = _DIGEST.search(shipped), _DIGEST.search(live)
-    if ours and theirs:
-        return "none" if ours[0] == theirs[0] else "digest"
-    return "none" if _last(shipped) == _last(live) else "reference"
-
-
-def _last(image: str) -> str:
-    """Returns name and tag without registry, path and digest: all that a mirror leaves as it is."""
-    return _DIGEST.sub("", image).rpartition("/")[2]
-
-
-def _container(change: Json) -> str:
-    return string(change, "field").partition("[")[2].partition("]")[0]
-
-
-def _subject(entry: Json) -> Subject:
-    return Subject(
-        kind=string(entry, "kind"),
-        namespace=string(entry, "namespace"),
-        name=string(entry, "name"),
-        owner=Owner.CONDUCTOR,
-    )
-
-
-def _evidence(entry: Json) -> list[Evidence]:
-    compared = Evidence(path=layout.ALTERATIONS, pointer="/compared")
-    path = string(entry, "path")
-    return [Evidence(path=path, pointer=string(entry, "pointer")), compared] if path else [compared]
+RULES: tuple[Rule, ...] = (nothing_to_compare, other_fields, values, foreign, neighbours)

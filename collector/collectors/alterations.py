@@ -16,6 +16,7 @@ from collector.bundle import layout
 from collector.collectors.base import Collector, Context, gap_of
 from collector.collectors.drift import differences
 from collector.collectors.release import Release
+from collector.collectors.release_entry import pod_containers
 from collector.collectors.values import changed_values
 from collector.kube.errors import ApiError
 from collector.kube.lists import ListRead
@@ -31,6 +32,8 @@ _KINDS = (
 )
 _MAX_MANIFEST = 8 * 1024 * 1024
 _MAX_OBJECTS = 500
+_MAX_CONTAINERS = 50
+_LONGEST_REFERENCE = 500
 _YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 Key = tuple[str, str, str]
@@ -110,12 +113,12 @@ def _compared(context: Context, shipped: Mapping[Key, list[Json]]) -> Iterator[J
                     documents = shipped.get((kind, namespace, name))
                     if documents:
                         changes = differences(documents, item, scaled=(kind, namespace, name) in scaled)
-                        yield _entry(context, (kind, namespace, name), changes)
+                        yield _entry(context, (kind, namespace, name), changes, documents)
             except ApiError as error:
                 yield gap_of(error, f"release manifest against live {plural}", namespace=namespace)
 
 
-def _entry(context: Context, key: Key, changes: list[Any]) -> Json:
+def _entry(context: Context, key: Key, changes: list[Any], documents: list[Json]) -> Json:
     kind, namespace, name = key
     seen = context.digest.find(kind, namespace, name)
     return {
@@ -123,9 +126,24 @@ def _entry(context: Context, key: Key, changes: list[Any]) -> Json:
         "namespace": namespace,
         "name": name,
         "differences": [asdict(change) for change in changes],
+        "images": _images(documents),
         "path": seen.path if seen else "",
         "pointer": seen.pointer if seen else "",
     }
+
+
+def _images(documents: list[Json]) -> list[Json]:
+    """Returns the references that the manifests name, by container."""
+    found: dict[str, list[str]] = {}
+    for document in documents:
+        for container in pod_containers(document):
+            references = found.setdefault(string(container, "name"), [])
+            reference = string(container, "image")[:_LONGEST_REFERENCE]
+            if reference and reference not in references:
+                references.append(reference)
+    return [{"container": name, "shipped": references} for name, references in found.items()][
+        :_MAX_CONTAINERS
+    ]
 
 
 def _scaled(context: Context, shipped: Mapping[Key, list[Json]]) -> set[Key]:

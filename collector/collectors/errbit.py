@@ -14,12 +14,12 @@ from datetime import datetime, timedelta
 from collector.bundle import layout
 from collector.collectors.base import Collector, Context, Need
 from collector.collectors.digest import ObjectDigest
-from collector.collectors.images import parse_image
 from collector.core.clock import rfc3339
 from collector.kube.errors import ApiError
 from collector.kube.lists import ListRead
 from collector.records import Document, Gap, Json, Record, Status
 from collector.records.access import integer, mapping, sequence, string
+from collector.releases.images import parse_image
 from collector.web.errbit import ErrbitReader, ListedNotice, ListedProblem, explained
 from collector.web.errors import BrokenError, DeliveryError
 from collector.web.http import HttpClient

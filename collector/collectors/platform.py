@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator
 
 from collector.collectors.digest import Digest
-from collector.collectors.images import parse_image, tag_version
 from collector.records.access import mapping, string
 from collector.releases import load_components
+from collector.releases.images import parse_image, tag_version
 
 _MAX_COPY = 256 * 1024
 _CONFIGURATION = "ClusterConfiguration"

@@ -16,7 +16,6 @@ import msgspec
 from collector.bundle import layout
 from collector.collectors.base import Collector, Context
 from collector.collectors.digest import ObjectDigest
-from collector.collectors.images import parse_image, tag_version
 from collector.collectors.postgres_clusters import find_clusters, is_postgres
 from collector.collectors.postgres_probe import probed
 from collector.core import quantity
@@ -25,6 +24,7 @@ from collector.postgres.model import Cluster
 from collector.postgres.script import read_script
 from collector.records import Document, Json, Record
 from collector.records.access import integer, mapping, sequence, string, strings
+from collector.releases.images import parse_image, tag_version
 
 _TOOLS = re.compile(r"pg_dumpall|pg_dump|pgdump|pgbackrest|wal-g|wal-e|barman")
 _BACKUP_WORDS = re.compile(r"(?:^|[-_/.])(?:backup|pgdump|pg-dump|logical-backup)(?:$|[-_/.:\d])")

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from collector.collectors.base import Context
 from collector.collectors.digest import ObjectDigest
-from collector.collectors.images import parse_image
 from collector.postgres.model import Cluster, Source
 from collector.postgres.operators import Thing, Things, read_clusters
 from collector.postgres.volumes import Claims, with_volumes
 from collector.records.access import mapping
+from collector.releases.images import parse_image
 
 POSTGRES_IMAGES = frozenset({"postgres", "postgresql", "crunchy-postgres", "postgis", "spilo", "timescaledb"})
 _IMAGE_PREFIXES = ("spilo-", "crunchy-postgres", "postgresql-")

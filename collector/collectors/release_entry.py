@@ -84,14 +84,19 @@ def _manifest_objects(manifest: str, namespace: str) -> tuple[list[Json], str]:
 
 
 def _manifest_object(document: Json, namespace: str) -> Json:
-    metadata, spec = mapping(document, "metadata"), mapping(document, "spec")
-    if string(document, "kind") == "CronJob":
-        spec = mapping(mapping(spec, "jobTemplate"), "spec")
-    pod = mapping(mapping(spec, "template"), "spec")
-    images = [string(c, "image") for key in ("initContainers", "containers") for c in sequence(pod, key)]
+    metadata = mapping(document, "metadata")
     return {
         "kind": string(document, "kind"),
         "namespace": string(metadata, "namespace") or namespace,
         "name": string(metadata, "name"),
-        "images": images,
+        "images": [string(container, "image") for container in pod_containers(document)],
     }
+
+
+def pod_containers(document: Json) -> list[Json]:
+    """Returns the containers in a workload's manifest, those that prepare the pod first."""
+    spec = mapping(document, "spec")
+    if string(document, "kind") == "CronJob":
+        spec = mapping(mapping(spec, "jobTemplate"), "spec")
+    pod = mapping(mapping(spec, "template"), "spec")
+    return [container for key in ("initContainers", "containers") for container in sequence(pod, key)]

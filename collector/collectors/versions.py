@@ -13,11 +13,11 @@ from collector.bundle import layout
 from collector.collectors.base import Collector, Context
 from collector.collectors.conductor import CHART, conductor_release
 from collector.collectors.digest import ObjectDigest
-from collector.collectors.images import parse_image, tag_version
 from collector.collectors.platform import stated_version
 from collector.records import Document, Json, Record
 from collector.records.access import mapping, string
 from collector.releases import load_components
+from collector.releases.images import parse_image, tag_version
 
 _CONTROLLERS = ("Deployment", "StatefulSet", "DaemonSet")
 _KONVOY_LABEL = "konvoy.mesosphere.com/"
