@@ -34,7 +34,7 @@ REPLACED = {"CND-ALT-001 conductor-worker": ("warn", "unsupported", "C4")}
 
 
 def worker(shipped: str, live: str, *running: str) -> Recording:
-    """Returns a recording whose release names ``shipped`` and whose worker asks for ``live`` and runs these."""
+    """Returns a recording whose release names ``shipped``, whose worker asks for ``live`` and runs these."""
 
     def manifest(item: Any) -> None:
         text = (
