@@ -16,6 +16,8 @@ from collector.records.rights import PlannedRight, RightsPlan
 from collector.spec import Spec
 
 _LOG = "pods/log"
+_RECORDS = "get", "secrets"
+_RECORD_NOTE = "of Secrets Helm 3's records of Conductor's own releases alone, in its namespaces"
 
 
 def outline(found: Preflight, spec: Spec, *, folder: str, notices_to: str) -> Outline:
@@ -40,11 +42,12 @@ def _steps(rights: Sequence[PlannedRight], spec: Spec) -> Iterator[Step]:
         needed = tuple(members)
         logs = any(planned.right.resource == _LOG for planned in needed)
         lists = any(planned.right.verb == "list" for planned in needed)
+        records = any((planned.right.verb, planned.right.resource) == _RECORDS for planned in needed)
         yield Step(
             collector=collector,
             rights=needed,
             requests=0 if logs else len(needed),
-            note=_log_note(spec) if logs else _list_note() if lists else "",
+            note=_log_note(spec) if logs else _RECORD_NOTE if records else _list_note() if lists else "",
         )
 
 

@@ -68,11 +68,16 @@ def _row(step: Step, width: int) -> Iterator[str]:
     lists = any(planned.right.verb == "list" for planned in step.rights)
     requests = f"{step.requests}{'+' if lists else ''}" if step.requests else "1 a log"
     head = f"  {display(step.collector, 12):<12} {requests:<9} "
-    yield head + fitting([planned.right.name for planned in step.rights], width - len(head))
+    yield head + fitting(_names(step.rights), width - len(head))
     if step.note:
         yield from textwrap.wrap(
             display(step.note), width, initial_indent=" " * _INDENT, subsequent_indent=" " * _INDENT
         )
+
+
+def _names(rights: Sequence[PlannedRight]) -> list[str]:
+    """Returns what the rights are on, each once whatever may be done with it."""
+    return list(dict.fromkeys(planned.right.name for planned in rights))
 
 
 def _pace(outline: Outline) -> str:
@@ -95,8 +100,7 @@ def _field(name: str, text: str, width: int) -> Sequence[str]:
 
 def _denied(missing: Sequence[PlannedRight], width: int) -> Iterator[str]:
     if missing:
-        names = ", ".join(planned.right.name for planned in missing)
-        yield from _field("not granted", names, width)
+        yield from _field("not granted", ", ".join(_names(missing)), width)
         yield from _field(
             "", "conductor-diag preflight shows more, and writes the Role that grants it.", width
         )

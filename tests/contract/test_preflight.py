@@ -21,8 +21,10 @@ from collector.core.log import LogSink, make_logger
 from collector.core.resources import config_path
 from collector.demo.apiserver import RecordedApi, Rule, Served, serve, write_kubeconfig
 from collector.demo.messages import failure
+from collector.pipeline.outline import outline
 from collector.pipeline.preflight import Preflight, preflight
 from collector.records.rights import Allowed
+from collector.report.outline import outline_text
 from collector.report.rights import rights_yaml
 from collector.spec import Limits, Resources, Spec, load_spec
 from tests.lib import faulty
@@ -128,6 +130,15 @@ def test_helms_secrets_are_asked_for_by_the_switch_and_where_conductor_runs_alon
     assert (role["kind"], role["metadata"]["namespace"]) == ("Role", "conductor")
     assert "by name" in written
     assert "labels alone" not in written
+
+
+def test_a_dry_run_tells_of_helms_secrets() -> None:
+    wish = spec(read_helm_secrets=True, conductor_namespaces=("conductor",))
+    preview = outline(found(wish=wish), wish, folder="/data", notices_to="")
+    (step,) = (step for step in preview.steps if step.collector == "conductor")
+    assert "Conductor's own releases alone" in step.note
+    assert any("readHelmSecrets" in reason for reason in preview.skipped)
+    assert "secrets, secrets" not in outline_text(preview)
 
 
 def test_a_server_that_is_not_there_is_unreachable() -> None:
