@@ -14,6 +14,7 @@ from collector.records.access import mapping, sequence, string
 
 _MAX_MANIFEST_OBJECTS = 500
 _LONGEST = 10
+_LONGEST_TEXT = 2000
 _YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -59,12 +60,12 @@ def entry_of(record: Release, place: str) -> dict[str, Any]:
         "name": record.name,
         "namespace": record.namespace,
         "revision": record.revision,
-        "status": record.status,
-        "description": record.description,
+        "status": record.status[:_LONGEST_TEXT],
+        "description": record.description[:_LONGEST_TEXT],
         "last_deployed": rfc3339(record.last_deployed) if record.last_deployed else None,
         "chart": record.chart,
-        "chart_version": record.chart_version,
-        "app_version": record.app_version,
+        "chart_version": record.chart_version[:_LONGEST_TEXT],
+        "app_version": record.app_version[:_LONGEST_TEXT],
         "objects": objects,
         "manifest_note": note,
     }

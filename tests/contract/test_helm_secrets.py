@@ -205,6 +205,13 @@ def test_a_manifest_too_large_to_compare_is_not_compared(tmp_path: Path) -> None
     assert entry(result.bundle.path, "conductor/alterations.json")["compared"] == []
 
 
+def test_words_without_end_are_cut(tmp_path: Path) -> None:
+    info = {"status": "deployed", "description": "failed " * 500_000}
+    result, _ = run(held(secret(info=info)), tmp_path)
+    (found,) = (r for r in entry(result.bundle.path, "helm/releases.json")["releases"] if r["helm"] == "3")
+    assert len(found["description"]) <= 2000
+
+
 def test_denied_secrets_are_a_gap_that_names_the_role(tmp_path: Path) -> None:
     result, _ = run(held(secret()), tmp_path, deny=[Rule(resource="secrets")])
     (gap,) = result.report.run.gaps
