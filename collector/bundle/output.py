@@ -1,4 +1,4 @@
-"""The file a bundle is written to: private, under a provisional name, published whole or not at all."""
+"""The file a bundle is written to: private, without a name until it is whole, or under a provisional one."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from collector.core.errors import OutputError
 
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS})
+_NAMELESS = getattr(os, "O_TMPFILE", 0) | os.O_RDWR | os.O_CLOEXEC
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _ELSEWHERE = "name another directory with --dest-dir"
 
 
@@ -30,7 +32,10 @@ def output_error(path: Path, cause: OSError) -> OutputError:
 
 
 class OutputFile:
-    """Appends to ``<path>.partial``, mode 0600, until ``publish`` gives it its name.
+    """Appends to a file of mode 0600 that ``publish`` gives its name.
+
+    Until then it has none, so that a killed process leaves nothing; where the file system knows no such
+    files it is called ``<path>.partial``.
 
     Raises:
         OutputError: the place cannot be written, or a file of either name is already there.
@@ -44,7 +49,10 @@ class OutputFile:
         self.size = 0
         try:
             self._refuse_existing()
-            self._file = os.fdopen(create_locked(self._partial), "r+b", buffering=0)
+            nameless = _nameless(self._partial)
+            self._named = nameless is None
+            descriptor = create_locked(self._partial) if nameless is None else nameless
+            self._file = os.fdopen(descriptor, "r+b", buffering=0)
         except OSError as cause:
             raise output_error(path, cause) from cause
 
@@ -67,30 +75,33 @@ class OutputFile:
 
     @property
     def partial(self) -> Path:
-        """Where the content is until it is published."""
-        return self._partial
+        """Where this process finds the content until it is published."""
+        return self._partial if self._named else Path(_place(self._file.fileno()))
 
     def publish(self) -> None:
         """Makes the content durable and gives it its final name, never in place of another file."""
         os.fsync(self._file.fileno())
-        lock = os.dup(self._file.fileno())  # it has to outlive the close, which reports the last errors
+        held = os.dup(self._file.fileno())  # has to outlive the close, which reports the last errors
         try:
             self._file.close()
-            self._take_name()
+            self._take_name(held)
         finally:
             with contextlib.suppress(OSError):
-                os.close(lock)
+                os.close(held)
         # From here on the bundle is there: nothing below may turn that into a failure.
         with contextlib.suppress(OSError):
-            self._partial.unlink(missing_ok=True)
+            self._remove_partial()
             self._sync_directory()
 
-    def _take_name(self) -> None:
+    def _take_name(self, descriptor: int) -> None:
         try:
             # Unlike rename, link refuses to replace what appeared under the name meanwhile.
-            self.path.hardlink_to(self._partial)
+            if self._named:
+                self.path.hardlink_to(self._partial)
+            else:
+                _link(descriptor, self.path)
         except OSError as cause:
-            if cause.errno not in _NO_LINKS:
+            if cause.errno not in _NO_LINKS or not self._named:
                 raise
             self._refuse_existing()
             self._partial.rename(self.path)
@@ -100,6 +111,10 @@ class OutputFile:
         with contextlib.suppress(OSError):
             self._file.close()
         with contextlib.suppress(OSError):
+            self._remove_partial()
+
+    def _remove_partial(self) -> None:
+        if self._named:
             self._partial.unlink(missing_ok=True)
 
     def _refuse_existing(self) -> None:
@@ -107,8 +122,43 @@ class OutputFile:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(self.path))
 
     def _sync_directory(self) -> None:
-        directory = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        directory = os.open(self.path.parent, _DIRECTORY)
         try:
             os.fsync(directory)
         finally:
             os.close(directory)
+
+
+def _nameless(partial: Path) -> int | None:
+    """Returns a file without a name, None where the file system has none or could not name it later.
+
+    That it can be named is tried out with ``partial``, which must not exist and does not afterwards.
+    """
+    try:
+        trial = os.open(partial.parent, _NAMELESS, 0o600)
+    except OSError:
+        return None
+    try:
+        _link(trial, partial)
+        partial.unlink()
+        return os.open(partial.parent, _NAMELESS, 0o600)
+    except FileExistsError:
+        raise
+    except OSError:
+        return None
+    finally:
+        os.close(trial)
+
+
+def _link(descriptor: int, path: Path) -> None:
+    """Names an open file. Raises OSError, FileExistsError among them."""
+    directory = os.open(path.parent, _DIRECTORY)
+    try:
+        # Only with a directory does this follow the link that /proc shows (linkat, AT_SYMLINK_FOLLOW).
+        os.link(_place(descriptor), path.name, dst_dir_fd=directory, follow_symlinks=True)
+    finally:
+        os.close(directory)
+
+
+def _place(descriptor: int) -> str:
+    return f"/proc/self/fd/{descriptor}"

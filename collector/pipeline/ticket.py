@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from pathlib import Path
 
-from collector.bundle.leftover import PARTIAL, create_locked
+from collector.bundle.leftover import PARTIAL
+from collector.bundle.output import OutputFile
 from collector.bundle.writer import SUFFIX, Sealed
+from collector.core.errors import OutputError
 from collector.core.log import Logger
 from collector.report.files import BundleFileInfo
 
@@ -31,21 +32,22 @@ def _ticket(bundle: Path) -> Path:
 def write_ticket(text: str, sealed: Sealed, log: Logger) -> Path | None:
     """Writes the text beside a sealed bundle, which holds it too; returns its path, None if that fails."""
     path = _ticket(sealed.path)
-    partial = path.with_name(path.name + PARTIAL)
     try:
-        with os.fdopen(create_locked(partial), "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            partial.replace(path)
-    except OSError as error:
-        reason = error.strerror or str(error)
+        _write(path, text.encode())
+    except (OutputError, OSError) as error:
+        reason = error.why if isinstance(error, OutputError) else error.strerror or str(error)
         log.warning(
             "the text for the ticket could not be written",
             say=f"cannot write {path}: {reason}\n  try: conductor-diag bundle cat {sealed.path} summary.md",
             reason=reason,
         )
         return None
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
     return path
+
+
+def _write(path: Path, data: bytes) -> None:
+    with contextlib.ExitStack() as stack:
+        output = OutputFile(path)
+        stack.callback(output.discard)
+        output.write(data)
+        output.publish()

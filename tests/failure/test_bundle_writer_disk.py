@@ -71,8 +71,11 @@ def test_a_full_disk_leaves_no_file_and_says_what_to_do(tmp_path: Path, where: s
 _KILLED = """
 import os, sys, time
 from pathlib import Path
+from collector.bundle import output
 from collector.bundle.writer import BundleWriter
 from tests.lib.bundles import NAME, STARTED, piece
+if sys.argv[2] == "named":
+    output._nameless = lambda _: None
 with BundleWriter(Path(sys.argv[1]) / NAME, mtime=STARTED) as writer:
     entry = writer.open("a.log", collector="logs")
     for number in range(5):
@@ -83,12 +86,20 @@ with BundleWriter(Path(sys.argv[1]) / NAME, mtime=STARTED) as writer:
 """
 
 
-@pytest.mark.parametrize(("how", "left"), [(signal.SIGKILL, [f"{NAME}.partial"]), (signal.SIGINT, [])])
-def test_a_killed_process_leaves_no_file_under_the_final_name(
-    tmp_path: Path, how: signal.Signals, left: list[str]
+@pytest.mark.parametrize(
+    ("how", "file", "left"),
+    [
+        (signal.SIGKILL, "nameless", []),
+        (signal.SIGINT, "nameless", []),
+        (signal.SIGKILL, "named", [f"{NAME}.partial"]),
+        (signal.SIGINT, "named", []),
+    ],
+)
+def test_a_killed_process_leaves_no_file_or_one_that_says_what_it_is(
+    tmp_path: Path, how: signal.Signals, file: str, left: list[str]
 ) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", _KILLED, str(tmp_path)],
+        [sys.executable, "-c", _KILLED, str(tmp_path), file],
         cwd=_ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -97,7 +108,6 @@ def test_a_killed_process_leaves_no_file_under_the_final_name(
         assert process.stdout.readline() == b"ready\n"
         process.send_signal(how)
         process.wait(timeout=10)
-    # Killed outright, only the file that says by its name what it is remains; spools have no names.
     assert [path.name for path in tmp_path.iterdir()] == left
 
 
@@ -131,12 +141,18 @@ def test_an_existing_bundle_is_refused_at_the_start(tmp_path: Path) -> None:
     assert (tmp_path / NAME).read_bytes() == b"yesterday's"
 
 
-@pytest.mark.parametrize("links", [True, False])
-def test_a_bundle_that_appears_meanwhile_is_not_replaced(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
-) -> None:
-    if not links:
+@pytest.fixture(params=["nameless", "named", "unlinked"])
+def disk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Three kinds of file systems: the last two know no nameless files, the last no hard links either."""
+    if request.param != "nameless":
+        monkeypatch.setattr(output, "_NAMELESS", os.O_RDWR)  # opening a folder like this is refused
+    if request.param == "unlinked":
         monkeypatch.setattr(Path, "hardlink_to", _failing(errno.EPERM))
+    return str(request.param)
+
+
+@pytest.mark.usefixtures("disk")
+def test_a_bundle_that_appears_meanwhile_is_not_replaced(tmp_path: Path) -> None:
     with BundleWriter(tmp_path / NAME, mtime=STARTED) as writer:
         writer.add("a.txt", piece(b"a"), collector="test")
         (tmp_path / NAME).write_bytes(b"another run's")
@@ -146,12 +162,26 @@ def test_a_bundle_that_appears_meanwhile_is_not_replaced(
     assert (tmp_path / NAME).read_bytes() == b"another run's"
 
 
-def test_a_file_system_without_hard_links_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Path, "hardlink_to", _failing(errno.EPERM))
+def test_every_file_system_will_do_and_nothing_else_is_left(tmp_path: Path, disk: str) -> None:
     with BundleWriter(tmp_path / NAME, mtime=STARTED) as writer:
+        assert [path.name for path in tmp_path.iterdir()] == (
+            [] if disk == "nameless" else [f"{NAME}.partial"]
+        )
         sealed = writer.seal(manifest_of)
     assert [path.name for path in tmp_path.iterdir()] == [NAME]
     assert sealed.path.stat().st_size == sealed.size
+    assert sealed.path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_that_could_not_be_named_later_is_not_begun_without_a_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "link", _failing(errno.EOPNOTSUPP))
+    with BundleWriter(tmp_path / NAME, mtime=STARTED) as writer:
+        assert [path.name for path in tmp_path.iterdir()] == [f"{NAME}.partial"]
+        monkeypatch.undo()
+        writer.seal(manifest_of)
+    assert [path.name for path in tmp_path.iterdir()] == [NAME]
 
 
 @pytest.mark.parametrize("name", [NAME, f"{NAME}.partial"])
@@ -186,14 +216,14 @@ def _failing(number: int) -> Callable[..., object]:
     return fail
 
 
-@pytest.mark.parametrize("step", ["fsync", "hardlink_to"])
+@pytest.mark.parametrize("step", ["fsync", "link"])
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EDQUOT])
 def test_a_disk_that_fails_while_sealing_leaves_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, number: int
 ) -> None:
     with BundleWriter(tmp_path / NAME, mtime=STARTED) as writer:
         writer.add("a.txt", piece(b"a"), collector="test")
-        monkeypatch.setattr(os if step == "fsync" else Path, step, _failing(number))
+        monkeypatch.setattr(os, step, _failing(number))
         with pytest.raises(OutputError) as caught:
             writer.seal(manifest_of)
         assert caught.value.why == os.strerror(number)
