@@ -51,6 +51,7 @@ __all__ = [
     "objects_of",
     "objects_path",
     "objects_prefix",
+    "own_segments",
     "parse_log_path",
     "resource_dir",
     "safe_segment",
@@ -91,6 +92,44 @@ AGENT_LOG = "run/agent.log"
 POLICY_YAML = "policy/support-policy.yaml"
 REDACTION_LEDGER = "redaction/ledger.json"
 
+# Paths without a name out of the cluster in them.
+_FIXED = frozenset(
+    {
+        README_TXT,
+        REPORT_HTML,
+        SUMMARY_MD,
+        FINDINGS_JSON,
+        MANIFEST_JSON,
+        VERSION_YAML,
+        CLUSTER_VERSION,
+        GROUPS,
+        RESOURCES,
+        HEALTH,
+        CERTIFICATE,
+        EVENTS,
+        IMAGES,
+        VERSIONS,
+        RELEASES,
+        CONDUCTOR,
+        ALTERATIONS,
+        ERRBIT,
+        CONDUCTOR_RBAC,
+        BACKUPS,
+        CLUSTERS,
+        API_REQUESTS,
+        READ,
+        API_COST,
+        COLLECTORS,
+        GAPS,
+        LOCAL_ENVIRONMENT,
+        LOCAL_KUBECONFIG,
+        LOCAL_REACH,
+        SPEC_JSON,
+        AGENT_LOG,
+        POLICY_YAML,
+        REDACTION_LEDGER,
+    }
+)
 _ROOT = "cluster-resources"
 _CUSTOM = "custom-resources"
 _PREVIOUS = "-previous"
@@ -217,6 +256,17 @@ def objects_of(paths: Iterable[str], group: str, plural: str) -> list[str]:
         if path == whole
         or (path.startswith(prefix) and path.endswith(".json") and "/" not in path[len(prefix) :])
     ]
+
+
+def own_segments(path: str) -> int:
+    """Returns how many leading segments of an entry's path are words of the layout; the rest are names."""
+    if path in _FIXED:
+        return path.count("/") + 1
+    root, _, rest = path.partition("/")
+    first, _, second = rest.partition("/")
+    if root != _ROOT or first.removesuffix(".json") not in _TAKEN:
+        return 1
+    return 3 if first == "pods" and second.startswith("logs/") else 2
 
 
 def namespace_of(path: str) -> str:

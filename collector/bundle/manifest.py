@@ -56,6 +56,8 @@ def encode(
 ) -> Iterator[bytes]:
     """Yields the manifest in pieces that are redacted one by one: of many entries, only one is held twice.
 
+    Paths stay as they are: they were redacted when the entries were begun, and must be those of the archive.
+
     Args:
         run: facts of the run.
         entries: all but the manifest itself, in the order of the archive.
@@ -64,7 +66,9 @@ def encode(
     yield b'{"schema":' + msgspec.json.encode(SCHEMA) + b',\n"run":' + redact(dict(run)).strip()
     yield b',\n"entries":['
     for at, entry in enumerate(entries):
-        yield (b",\n" if at else b"\n") + redact(_plain(entry)).strip()
+        plain = _plain(entry)
+        path = msgspec.json.encode(plain.pop("path"))
+        yield (b",\n" if at else b"\n") + b'{"path":' + path + b"," + redact(plain).strip().removeprefix(b"{")
     yield b"\n]}\n"
 
 

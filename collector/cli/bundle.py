@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections import Counter
 from pathlib import Path
 
 from collector.bundle.reader import BundleReader
 from collector.cli.parser import Parser
 from collector.core.errors import BundleError, ExitStatus
 from collector.core.text import block, display
-from collector.records import EntryStatus
 
 
 def parser(prog: str) -> Parser:
@@ -40,7 +38,7 @@ def parser(prog: str) -> Parser:
         if name == "cat":
             sub.add_argument("entry", help="path inside the bundle, as ls prints it")
         if name == "show":
-            sub.option("--redactions", "placeholders by kind and entry; never values", action="store_true")
+            sub.option("--redactions", "how often each rule hid something in each entry", action="store_true")
     return made
 
 
@@ -52,8 +50,12 @@ def run(arguments: argparse.Namespace) -> int:
                 print(f"{entry.size:>11}  {entry.status:<9}  {display(entry.path)}")
         elif arguments.action == "cat":
             _cat(reader, arguments)
+        elif arguments.action == "show" and arguments.redactions:
+            from collector.cli.redactions import show_redactions
+
+            show_redactions(reader)
         elif arguments.action == "show":
-            _show(reader, redactions=arguments.redactions)
+            _show(reader)
         else:
             return _verify(reader, arguments)
     return ExitStatus.OK
@@ -74,21 +76,11 @@ def _cat(reader: BundleReader, arguments: argparse.Namespace) -> None:
     sys.stdout.flush()
 
 
-def _show(reader: BundleReader, *, redactions: bool) -> None:
-    """Prints what the manifest says of the run, or its count of placeholders."""
-    if not redactions:
-        for key, value in reader.manifest().run.items():
-            if isinstance(value, str | int | float | bool) and value != "":
-                print(f"{display(key):<20}  {display(value)}")
-        return
-    total: Counter[str] = Counter()
-    for entry in reader.entries():
-        total.update(entry.redactions)
-        kinds = ", ".join(f"{display(kind)} {count}" for kind, count in sorted(entry.redactions.items()))
-        if kinds or entry.status is EntryStatus.WITHHELD:
-            print(f"{display(entry.path)}: {kinds or 'withheld'}")
-    kinds = ", ".join(f"{display(kind)} {count}" for kind, count in total.most_common())
-    print(f"in all: {kinds or 'nothing was hidden'}")
+def _show(reader: BundleReader) -> None:
+    """Prints what the manifest says of the run."""
+    for key, value in reader.manifest().run.items():
+        if isinstance(value, str | int | float | bool) and value != "":
+            print(f"{display(key):<20}  {display(value)}")
 
 
 def _verify(reader: BundleReader, arguments: argparse.Namespace) -> int:

@@ -36,9 +36,9 @@ def parser(prog: str) -> Parser:
 def run(arguments: argparse.Namespace) -> int:
     """Runs the verb and returns the exit status."""
     from collector.cli.redactor import redactor_of
-    from collector.redaction import RedactionError
+    from collector.redaction import Counts, RedactionError, by_kind
 
-    counts: Counter[str] = Counter()
+    counts: Counts = Counter()
     try:
         for piece in redactor_of(arguments).lines(_chunks(sys.stdin.buffer), counts):
             sys.stdout.buffer.write(piece.data)
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
             "the rest of the text is withheld", why=str(error), hint="what was written so far is redacted"
         ) from error
     if not arguments.quiet:
-        kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(counts.items()))
+        kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(by_kind(counts).items()))
         print(f"{counted(counts.total(), 'value')} hidden{': ' if kinds else ''}{kinds}", file=sys.stderr)
     return ExitStatus.OK
 

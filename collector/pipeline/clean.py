@@ -7,14 +7,15 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from collector.bundle import manifest
+from collector.bundle import layout, manifest
 from collector.bundle.reader import BundleReader
 from collector.bundle.writer import BundleWriter, Sealed
 from collector.core.clock import Clock
-from collector.core.errors import OutputError
+from collector.core.errors import BundleError, OutputError
+from collector.pipeline.proof import COLLECTOR as PROOF
 from collector.pipeline.proof import Proof
 from collector.records import Entry, EntryStatus, Redacted
-from collector.redaction import RedactionError, Redactor
+from collector.redaction import Counts, Ledger, RedactionError, Redactor, by_kind, parse_ledger
 
 _SUFFIX = ".tar.zst"
 _LARGEST_DOCUMENT = 32 * 1024 * 1024
@@ -38,8 +39,11 @@ def clean_bundle(source: Path, redactor: Redactor, clock: Clock) -> tuple[Sealed
     total: Counter[str] = Counter()
     with BundleReader(source) as reader, BundleWriter(target, mtime=clock.now()) as writer:
         run = reader.manifest().run
+        copier = _Copier(reader, writer, redactor)
         for entry in reader.entries():
-            total.update(_copy(entry, reader, writer, redactor))
+            if entry.path != layout.REDACTION_LEDGER:
+                total.update(copier.copy(entry))
+        copier.ledger()
 
         def content(entries: Sequence[Entry]) -> Iterator[Redacted]:
             return redactor.manifest(functools.partial(manifest.encode, run, entries))
@@ -47,26 +51,50 @@ def clean_bundle(source: Path, redactor: Redactor, clock: Clock) -> tuple[Sealed
         return writer.seal(content, prove=Proof({}).check), total
 
 
-def _copy(entry: Entry, reader: BundleReader, writer: BundleWriter, redactor: Redactor) -> Counter[str]:
-    counts: Counter[str] = Counter()
-    copy = writer.open(entry.path, collector=entry.collector)
-    try:
-        for piece in _pieces(entry, reader, redactor, counts):
-            copy.write(piece)
-    except RedactionError:
-        copy.discard()
-        writer.open(entry.path, collector=entry.collector).commit(status=EntryStatus.WITHHELD, note=_WITHHELD)
-        return Counter()
-    before = Counter(dict(entry.redactions))
-    copy.commit(status=entry.status, note=entry.note, redactions=before + counts)
-    return counts
+class _Copier:
+    """Copies entries one by one, and carries the ledger on."""
 
+    def __init__(self, reader: BundleReader, writer: BundleWriter, redactor: Redactor) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._redactor = redactor
+        self._ledger = Ledger(apart=PROOF)
+        if layout.REDACTION_LEDGER in reader.names():
+            self._resume()
 
-def _pieces(
-    entry: Entry, reader: BundleReader, redactor: Redactor, counts: Counter[str]
-) -> Iterator[Redacted]:
-    """Whole documents as such, so that places in them count, and everything else as text."""
-    if entry.path.endswith(_DOCUMENTS) and entry.size <= _LARGEST_DOCUMENT:
-        yield redactor.finished(reader.read(entry.path), counts)
-    else:
-        yield from redactor.lines(reader.open(entry.path), counts)
+    def _resume(self) -> None:
+        try:
+            self._ledger.resume(parse_ledger(self._reader.open(layout.REDACTION_LEDGER)))
+        except BundleError:
+            return  # of another version, or not ours: the manifest still counts by kind
+
+    def copy(self, entry: Entry) -> Counter[str]:
+        """Writes one entry under today's rules; returns what went of it, by kind."""
+        counts: Counts = Counter()
+        path = self._redactor.name(entry.path, counts, own=layout.own_segments(entry.path))
+        copy = self._writer.open(path, collector=entry.collector)
+        try:
+            for piece in self._pieces(entry, counts):
+                copy.write(piece)
+        except RedactionError:
+            copy.discard()
+            withheld = self._writer.open(path, collector=entry.collector)
+            withheld.commit(status=EntryStatus.WITHHELD, note=_WITHHELD)
+            return Counter()
+        kinds = by_kind(counts)
+        before = Counter(dict(entry.redactions))
+        copy.commit(status=entry.status, note=entry.note, redactions=before + kinds)
+        self._ledger.note(path, entry.collector, counts)
+        return kinds
+
+    def ledger(self) -> None:
+        """Writes the ledger: that of the old bundle, and what was found now."""
+        piece = self._redactor.document(self._ledger.content(), Counter(), layout.REDACTION_LEDGER)
+        self._writer.add(layout.REDACTION_LEDGER, piece, collector="agent")
+
+    def _pieces(self, entry: Entry, counts: Counts) -> Iterator[Redacted]:
+        """Whole documents as such, so that places in them count, and everything else as text."""
+        if entry.path.endswith(_DOCUMENTS) and entry.size <= _LARGEST_DOCUMENT:
+            yield self._redactor.finished(self._reader.read(entry.path), counts, entry.path)
+        else:
+            yield from self._redactor.lines(self._reader.open(entry.path), counts, entry.path)

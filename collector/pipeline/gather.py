@@ -21,7 +21,7 @@ from collector.pipeline.pen import Pen
 from collector.pipeline.progress import Active, Progress, line
 from collector.pipeline.spread import spread
 from collector.records import Gap, Status
-from collector.redaction import Redactor
+from collector.redaction import Ledger, Redactor
 
 _POLL_SECONDS = 0.2
 _MORE_TIME = "more time: set limits.run in the spec, or --timeout"
@@ -69,6 +69,7 @@ class Gatherer:
         *,
         redactor: Redactor,
         writer: BundleWriter,
+        ledger: Ledger,
         budget: Budget,
         deadline: Deadline,
         log: Logger,
@@ -77,6 +78,7 @@ class Gatherer:
         self._context = context
         self._redactor = redactor
         self._writer = writer
+        self._ledger = ledger
         self._budget = budget
         self._deadline = deadline
         self._seconds = deadline.left()
@@ -144,7 +146,12 @@ class Gatherer:
         if collector.always and deadline.expired:
             deadline = Deadline(self._context.clock, min(collector.seconds, _ALWAYS_SECONDS))
         pen = Pen(
-            name, redactor=self._redactor, writer=self._writer, budget=self._budget, vital=collector.vital
+            name,
+            redactor=self._redactor,
+            writer=self._writer,
+            ledger=self._ledger,
+            budget=self._budget,
+            vital=collector.vital,
         )
         work = _Work(collector, pen, deadline, time.monotonic())
         self._log.debug("collector started", collector=name)

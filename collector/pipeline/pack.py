@@ -16,6 +16,7 @@ from collector.pipeline.gather import Gathered
 from collector.pipeline.plan import Plan
 from collector.pipeline.proof import Proof
 from collector.records import Entry, Json, Redacted
+from collector.redaction import Counts, Ledger, by_kind
 from collector.report.findings_json import findings_json
 from collector.report.html import report_html
 from collector.report.readme import readme_txt
@@ -30,30 +31,49 @@ spec:
 """
 
 
-def pack_account(plan: Plan, gathered: Gathered, writer: BundleWriter) -> None:
-    """Adds what the run wanted and how it went; analysis reads the gaps from here."""
-    for path, value in (
-        (layout.GAPS, msgspec.to_builtins(gathered.gaps)),
-        (layout.COLLECTORS, msgspec.to_builtins(gathered.runs)),
-        (layout.SPEC_JSON, msgspec.to_builtins(plan.options.spec)),
-    ):
-        _add(plan, writer, path, value)
-    _add_bytes(plan, writer, layout.POLICY_YAML, plan.policy.source)
+class Packer:
+    """Writes the run's own entries, redacted and noted like all others."""
 
+    def __init__(self, plan: Plan, writer: BundleWriter, ledger: Ledger) -> None:
+        self._plan = plan
+        self._redactor = plan.redactor
+        self._writer = writer
+        self._ledger = ledger
 
-def pack_reports(plan: Plan, report: Report, writer: BundleWriter, sink: LogSink) -> None:
-    """Adds the reports, the redaction ledger and the agent's log."""
-    for path, data in (
-        (layout.FINDINGS_JSON, findings_json(report)),
-        (layout.SUMMARY_MD, summary_md(report, None).encode()),
-        (layout.REPORT_HTML, report_html(report)),
-        (layout.README_TXT, readme_txt(report.run).encode()),
-        (layout.VERSION_YAML, _VERSION_YAML),
-        (layout.AGENT_LOG, "".join(f"{line}\n" for line in sink.lines()).encode()),
-    ):
-        _add_bytes(plan, writer, path, data)
-    ledger = {entry.path: dict(entry.redactions) for entry in writer.entries if entry.redactions}
-    _add(plan, writer, layout.REDACTION_LEDGER, {"total": dict(report.run.redactions), "entries": ledger})
+    def account(self, gathered: Gathered) -> None:
+        """Adds what the run wanted and how it went; analysis reads the gaps from here."""
+        for path, value in (
+            (layout.GAPS, msgspec.to_builtins(gathered.gaps)),
+            (layout.COLLECTORS, msgspec.to_builtins(gathered.runs)),
+            (layout.SPEC_JSON, msgspec.to_builtins(self._plan.options.spec)),
+        ):
+            self._document(path, value)
+        self._file(layout.POLICY_YAML, self._plan.policy.source)
+
+    def reports(self, report: Report, sink: LogSink) -> None:
+        """Adds the reports, the agent's log and, last, the redaction ledger."""
+        for path, data in (
+            (layout.FINDINGS_JSON, findings_json(report)),
+            (layout.SUMMARY_MD, summary_md(report, None).encode()),
+            (layout.REPORT_HTML, report_html(report)),
+            (layout.README_TXT, readme_txt(report.run).encode()),
+            (layout.VERSION_YAML, _VERSION_YAML),
+            (layout.AGENT_LOG, "".join(f"{line}\n" for line in sink.lines()).encode()),
+        ):
+            self._file(path, data)
+        self._document(layout.REDACTION_LEDGER, self._ledger.content())
+
+    def _document(self, path: str, value: Json) -> None:
+        counts: Counts = Counter()
+        self._add(path, self._redactor.document(value, counts, path), counts)
+
+    def _file(self, path: str, data: bytes) -> None:
+        counts: Counts = Counter()
+        self._add(path, self._redactor.finished(data, counts, path), counts)
+
+    def _add(self, path: str, piece: Redacted, counts: Counts) -> None:
+        self._writer.add(path, piece, collector=_SELF, redactions=by_kind(counts))
+        self._ledger.note(path, _SELF, counts)
 
 
 def seal(plan: Plan, report: Report, writer: BundleWriter, proof: Proof) -> Sealed:
@@ -64,15 +84,3 @@ def seal(plan: Plan, report: Report, writer: BundleWriter, proof: Proof) -> Seal
         return plan.redactor.manifest(functools.partial(manifest.encode, run, entries))
 
     return writer.seal(content, prove=proof.check)
-
-
-def _add(plan: Plan, writer: BundleWriter, path: str, value: Json) -> None:
-    counts: Counter[str] = Counter()
-    piece = plan.redactor.document(value, counts)
-    writer.add(path, piece, collector=_SELF, redactions=counts)
-
-
-def _add_bytes(plan: Plan, writer: BundleWriter, path: str, data: bytes) -> None:
-    counts: Counter[str] = Counter()
-    piece = plan.redactor.finished(data, counts)
-    writer.add(path, piece, collector=_SELF, redactions=counts)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from collector.bundle import layout
 from collector.bundle.entry import EntryWriter
 from collector.bundle.limits import MAX_ENTRY
 from collector.bundle.writer import BundleWriter
@@ -15,7 +16,7 @@ from collector.core.errors import BundleError
 from collector.pipeline.budget import Budget
 from collector.pipeline.content import Content
 from collector.records import Batch, Document, EntryStatus, Gap, Lines, Objects, Record, Redacted, Status
-from collector.redaction import RedactionError, Redactor
+from collector.redaction import Counts, Ledger, RedactionError, Redactor, by_kind
 
 _WITHHELD = "could not be redacted and was withheld"
 _NO_ROOM = "the bundle's budget was used by more telling entries"
@@ -26,8 +27,6 @@ _LEFT_OUT = 200  # named one by one up to here, then counted
 _LARGEST = (
     MAX_ENTRY // 4 * 3
 )  # of a list or a log: another object still fits, and what a spool holds for a while
-
-Pieces = Callable[[Counter[str]], Iterator[Redacted]]
 
 
 class RevokedError(Exception):
@@ -41,16 +40,25 @@ class Pen:
         collector: whose records these are.
         redactor: what every byte passes.
         writer: where entries go.
+        ledger: takes what was hidden in them.
         budget: the room in the bundle.
         vital: entries are kept whatever room is left.
     """
 
     def __init__(
-        self, collector: str, *, redactor: Redactor, writer: BundleWriter, budget: Budget, vital: bool
+        self,
+        collector: str,
+        *,
+        redactor: Redactor,
+        writer: BundleWriter,
+        ledger: Ledger,
+        budget: Budget,
+        vital: bool,
     ) -> None:
         self._collector = collector
         self._redactor = redactor
         self._writer = writer
+        self._ledger = ledger
         self._budget = budget
         self._vital = vital
         self._lock = threading.Lock()
@@ -84,7 +92,7 @@ class Pen:
 
     def note(self, gap: Gap) -> None:
         """Keeps a gap, its texts redacted."""
-        counts: Counter[str] = Counter()
+        counts: Counts = Counter()
         try:
             clean = replace(
                 gap,
@@ -120,21 +128,22 @@ class Pen:
             raise RevokedError(self._collector)
 
     def _take_document(self, record: Document) -> None:
-        entry = self._begin(record.path)
+        counts: Counts = Counter()
+        entry = self._begin(record.path, counts)
         if entry:
-            value = record.value
-            none = Content[Any]((), check=self.check)
-            self._fill(entry, none, lambda counts: iter((self._redactor.document(value, counts),)))
+            pieces = (self._redactor.document(value, counts, record.path) for value in (record.value,))
+            self._fill(entry, Content[Any]((), check=self.check), pieces, counts)
 
     def _take_objects(self, record: Objects) -> None:
         if not self._has_room():
             self._leave_out(record.path)
             return
-        entry = self._begin(record.path)
+        counts: Counts = Counter()
+        entry = self._begin(record.path, counts)
         if entry:
             objects = Content(record.items, check=self.check, full=lambda: self._full(entry))
             whole = replace(record, items=objects)
-            self._fill(entry, objects, lambda counts: self._redactor.objects(whole, counts))
+            self._fill(entry, objects, self._redactor.objects(whole, counts), counts)
 
     def _has_room(self) -> bool:
         if self._vital:
@@ -164,11 +173,12 @@ class Pen:
             self._budget.settle(granted, content=size, stored=stored)
 
     def _write_lines(self, record: Lines, keep: int) -> tuple[int, int]:
-        entry = self._begin(record.path, keep=keep)
+        counts: Counts = Counter()
+        entry = self._begin(record.path, counts, keep=keep)
         if entry is None:
             return 0, 0
         content = Content(record.chunks, check=self.check)
-        return self._fill(entry, content, lambda counts: self._redactor.lines(content, counts))
+        return self._fill(entry, content, self._redactor.lines(content, counts, record.path), counts)
 
     def _leave_out(
         self, subject: str, namespace: str = "", reason: str = _NO_ROOM, needs: str = _MORE_ROOM
@@ -186,26 +196,31 @@ class Pen:
             self.check()
             self.note(gap)
 
-    def _begin(self, path: str, keep: int = 0) -> EntryWriter | None:
-        """Opens an entry; None, and a gap, where the bundle cannot have it."""
+    def _begin(self, path: str, counts: Counts, keep: int = 0) -> EntryWriter | None:
+        """Opens an entry, its path redacted; None, and a gap, where the bundle cannot have it."""
         if not self._budget.take_entry():
             self._leave_out(path, reason=_TOO_MANY, needs=_FEWER)
             return None
         try:
+            name = self._redactor.name(path, counts, own=layout.own_segments(path))
             with self._lock:
                 self.check()
-                entry = self._writer.open(path, collector=self._collector, keep=keep)
+                entry = self._writer.open(name, collector=self._collector, keep=keep)
                 self._open.add(entry)
                 return entry
+        except RedactionError as error:
+            self.withheld += 1
+            self._note_if_ours(Gap(subject="an entry", status=Status.FAILED, reason=f"{_WITHHELD} ({error})"))
         except BundleError as error:
             self._refused(path, error)
-            return None
+        return None
 
-    def _fill(self, entry: EntryWriter, content: Content[Any], pieces: Pieces) -> tuple[int, int]:
+    def _fill(
+        self, entry: EntryWriter, content: Content[Any], pieces: Iterator[Redacted], counts: Counts
+    ) -> tuple[int, int]:
         """Returns the bytes of content that were committed, and about how many of the file they take."""
-        counts: Counter[str] = Counter()
         try:
-            for piece in pieces(counts):
+            for piece in pieces:
                 entry.write(piece)
             if content.gap is not None:
                 self._note_if_ours(content.gap)
@@ -226,7 +241,7 @@ class Pen:
         reason = f"{error.message}: {error.why}" if error.why else error.message
         self._note_if_ours(Gap(subject=path, status=Status.FAILED, reason=reason))
 
-    def _close(self, entry: EntryWriter, content: Content[Any], counts: Counter[str]) -> tuple[int, int]:
+    def _close(self, entry: EntryWriter, content: Content[Any], counts: Counts) -> tuple[int, int]:
         self.check()
         entry.finish()
         status, note, stored = content.status, content.note, entry.stored
@@ -236,7 +251,8 @@ class Pen:
             note = f"{note}; {cut}" if note else cut
         with self._lock:
             self.check()
-            written = entry.commit(status=status, note=note, redactions=dict(counts))
+            written = entry.commit(status=status, note=note, redactions=by_kind(counts))
+            self._ledger.note(entry.path, self._collector, counts)
             self._open.discard(entry)
             self.entries += 1
             self.size += written.size

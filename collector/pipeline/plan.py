@@ -28,7 +28,7 @@ from collector.pipeline.proof import COLLECTOR as PROOF
 from collector.pipeline.selection import selected
 from collector.pipeline.survey import Survey, survey, unread
 from collector.pipeline.unreachable import announce, login_refusal, unreachable
-from collector.redaction import Redactor
+from collector.redaction import Counts, Redactor
 from collector.spec import load_catalog
 from collector.support import Policy, load_policy
 
@@ -63,7 +63,7 @@ class Plan:
         redactions: Counter[str] = Counter()
         for entry in (e for e in writer.entries if e.collector != PROOF):
             redactions.update(entry.redactions)
-        clean: Counter[str] = Counter()
+        clean: Counts = Counter()
         skew = log.clock_skew
         return RunInfo(
             bundle_id=self.bundle_id,

@@ -14,7 +14,7 @@ from collector.pipeline.budget import Budget
 from collector.pipeline.options import RunOptions
 from collector.pipeline.pen import Pen
 from collector.records import Entry
-from collector.redaction import Redactor
+from collector.redaction import Ledger, Redactor
 from collector.redaction.canary import Canaries
 from collector.redaction.scanner import Hit, Scanner
 
@@ -35,28 +35,34 @@ class Proof:
         self._canaries = Canaries()
         self._scanner = Scanner({**self._canaries.needles, **secrets})
 
-    def plant(self, redactor: Redactor, writer: BundleWriter, budget: Budget) -> None:
+    def plant(self, redactor: Redactor, writer: BundleWriter, ledger: Ledger, budget: Budget) -> None:
         """Sends the canaries the way of every collector's records."""
-        pen = Pen(COLLECTOR, redactor=redactor, writer=writer, budget=budget, vital=True)
+        pen = Pen(COLLECTOR, redactor=redactor, writer=writer, ledger=ledger, budget=budget, vital=True)
         for record in self._canaries.records():
             pen.take(record)
 
     def check(self, path: Path, entries: Sequence[Entry]) -> None:
         """Reads the whole file. Raises WithheldError if something is in it that must not be."""
         hits = self._scanner.scan("", tar_content(path))
-        if hits:
+        names = self._scanner.scan("", (f"{entry.path}\n".encode() for entry in entries))
+        if hits or names:
             starts = [entry.tar_offset for entry in entries]
-            named = "; ".join(_named(hit, entries, starts) for hit in hits[:_MOST_NAMED])
+            told = [f"{hit.what} ({hit.form}) in the name of an entry" for hit in names]
+            told += [f"{hit.what} ({hit.form}) in {self._place(hit, entries, starts)}" for hit in hits]
+            named = "; ".join(told[:_MOST_NAMED])
             raise WithheldError(
                 "the bundle is withheld: a secret was found in it after redaction",
-                why=f"{named}{' and more' if len(hits) > _MOST_NAMED else ''}",
+                why=f"{named}{' and more' if len(told) > _MOST_NAMED else ''}",
                 hint="try: --exclude-namespace, --skip logs, or a rule in the spec (redaction.rules)",
             )
 
-
-def _named(hit: Hit, entries: Sequence[Entry], starts: Sequence[int]) -> str:
-    at = bisect_right(starts, hit.offset) - 1
-    return f"{hit.what} ({hit.form}) in {entries[at].path if at >= 0 else 'the first entry'}"
+    def _place(self, hit: Hit, entries: Sequence[Entry], starts: Sequence[int]) -> str:
+        """Returns about where a hit is; a name that itself holds a secret is not told."""
+        at = bisect_right(starts, hit.offset) - 1
+        if at < 0:
+            return "the first entry"
+        path = entries[at].path
+        return "an entry with a secret in its name" if self._scanner.scan("", (path.encode(),)) else path
 
 
 def agent_secrets(connection: Connection, options: RunOptions) -> dict[str, str]:

@@ -20,10 +20,11 @@ from collector.pipeline.interrupt import Interrupt
 from collector.pipeline.options import RunOptions
 from collector.pipeline.plan import Plan, make_plan
 from collector.pipeline.progress import Progress
+from collector.pipeline.proof import COLLECTOR as PROOF
 from collector.pipeline.proof import Proof, agent_secrets
 from collector.pipeline.retention import prune
 from collector.pipeline.ticket import file_info, temporary_files, write_ticket
-from collector.redaction import Redactor
+from collector.redaction import Ledger, Redactor
 
 if TYPE_CHECKING:
     from collector.delivery.deliver import Delivery
@@ -94,11 +95,13 @@ def run(
     ):
         proof = Proof(agent_secrets(connection, options))
         budget = Budget(quantity.size(options.spec.limits.bundle))
-        proof.plant(plan.redactor, writer, budget)
+        ledger = Ledger(apart=PROOF)
+        proof.plant(plan.redactor, writer, ledger, budget)
         gatherer = Gatherer(
             plan.context,
             redactor=plan.redactor,
             writer=writer,
+            ledger=ledger,
             budget=budget,
             deadline=plan.collecting,
             log=log,
@@ -109,14 +112,15 @@ def run(
         # Imported when their turn comes: the first request need not wait for templates and rules.
         from collector.pipeline.deliver import send
         from collector.pipeline.judge import judge
-        from collector.pipeline.pack import pack_account, pack_reports, seal
+        from collector.pipeline.pack import Packer, seal
         from collector.report.summary import summary_md
 
         if options.offline:
             gathered.gaps = [replace(gap, needs="") for gap in gathered.gaps]
-        pack_account(plan, gathered, writer)
+        packer = Packer(plan, writer, ledger)
+        packer.account(gathered)
         report = judge(writer.reader(), plan.run_info(gathered, writer), plan.policy)
-        pack_reports(plan, report, writer, sink)
+        packer.reports(report, sink)
         sealed = seal(plan, report, writer, proof)
         ticket = write_ticket(summary_md(report, file_info(sealed)), sealed, log)
         if options.keep_last and not plan.unreachable:

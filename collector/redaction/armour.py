@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from collector.redaction.rules import Span
+from collector.redaction.causes import Cause, Span, structural
+
+_RULE = "armoured-block"
 
 
 class Armour:
@@ -14,7 +16,7 @@ class Armour:
     def __init__(self, blocks: Sequence[tuple[str, str]]) -> None:
         self._blocks = tuple(
             (
-                kind,
+                structural(kind, _RULE) if kind else None,
                 re.compile(rf"-{{4,5}} ?BEGIN {label} ?-{{4,5}}".encode()),
                 re.compile(rf"-{{4,5}} ?END {label} ?-{{4,5}}".encode()),
             )
@@ -26,26 +28,26 @@ class Armour:
         found: list[Span] = []
         if b"BEGIN " not in line:
             return found
-        for kind, begin, end in self._blocks:
-            at = begin.search(line) if kind else None
-            while at is not None:
+        for cause, begin, end in self._blocks:
+            at = begin.search(line) if cause else None
+            while cause and at is not None:
                 closed = end.search(line, at.end())
                 stop = closed.end() if closed else len(line)
-                found.append((at.start(), stop, kind))
+                found.append((at.start(), stop, cause))
                 at = begin.search(line, stop)
         return found
 
-    def opened(self, line: bytes) -> tuple[str, re.Pattern[bytes]] | None:
-        r"""Returns kind and end of the block that ``line`` leaves open, if any.
+    def opened(self, line: bytes) -> tuple[Cause | None, re.Pattern[bytes]] | None:
+        r"""Returns cause (None: public) and end of the block that ``line`` leaves open, if any.
 
         One that goes on after its label with an escaped newline (``\n``) stands in this line altogether.
         """
         if b"BEGIN " not in line:
             return None
-        for kind, begin, end in self._blocks:
+        for cause, begin, end in self._blocks:
             last = max(begin.finditer(line), key=re.Match.start, default=None)
             if last and not end.search(line, last.end()) and b"\\n" not in line[last.end() :]:
-                return kind, end
+                return cause, end
         return None
 
     def opens_private(self, line: bytes) -> bool:

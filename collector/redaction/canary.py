@@ -13,6 +13,8 @@ from collector.records import Document, Json, Lines, Objects, Record
 LOG = "redaction/canary.log"
 OBJECTS = "redaction/canary-objects.json"
 DOCUMENT = "redaction/canary.json"
+NAMED = "redaction/canary-ghp_{}.log"
+"""Path of an entry whose name is a secret."""
 
 _CUT = 11
 _SHARED_BYTES = 8
@@ -21,6 +23,7 @@ _LIMIT = 1024 * 1024
 _FORMS = (
     "assignment", "header", "json", "nested json", "base64", "url-encoded", "url", "key block", "yaml block",
     "environment in text", "secret", "configmap", "environment", "argument", "annotation", "copy", "document",
+    "name of an entry", "name of an object", "key",
 )  # fmt: skip
 
 
@@ -53,6 +56,7 @@ class Canaries:
             Lines(path=LOG, chunks=self._chunks(), limit=_LIMIT),
             Objects(path=OBJECTS, kind="", api_version="", item_kind="", items=self._objects()),
             Document(path=DOCUMENT, value={"password": self._values["document"]}),
+            Lines(path=NAMED.format(self._values["name of an entry"]), chunks=(), limit=_LIMIT),
         )
 
     def _chunks(self) -> Iterator[bytes]:
@@ -94,3 +98,5 @@ class Canaries:
             "metadata": {**named, "annotations": annotations},
             "spec": {"containers": [container]},
         }
+        labels = {f"example.com/ghp_{value['key']}": "x"}
+        yield {"kind": "Pod", "metadata": {"name": f"ghp_{value['name of an object']}", "labels": labels}}

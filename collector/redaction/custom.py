@@ -1,4 +1,4 @@
-"""A customer's own rules: what this site calls secret, by literal, by pattern, or by place in an object."""
+"""A customer's own rules: what this site calls secret, by literal, by pattern, by place, all over or not."""
 
 from __future__ import annotations
 
@@ -13,25 +13,36 @@ import msgspec
 
 from collector.core.errors import SpecError
 from collector.core.yamlfile import YamlFile
+from collector.redaction.causes import Cause, Span, customers
 from collector.redaction.engines import Engines, installed
+from collector.redaction.entryglobs import EntryGlobs
 from collector.redaction.jsonpath import JsonPath
-from collector.redaction.rules import Kind, Rules, Scan, Span
+from collector.redaction.places import Place
+from collector.redaction.rules import Kind, Rules, Scan
 
 _LONGEST = 1000
 _MOST_RULES = 200
+_MOST_GLOBS = 50
+_LONGEST_GLOB = 300
 
 Text = Annotated[str, msgspec.Meta(min_length=3, max_length=_LONGEST)]
+Glob = Annotated[str, msgspec.Meta(min_length=1, max_length=_LONGEST_GLOB)]
 
 
 class CustomerRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    """One rule; exactly one of ``literal``, ``regex`` and ``json_path`` says what to hide.
+    """One rule: ``literal`` or ``regex`` says what to hide, ``json_path`` where in objects.
+
+    With ``json_path`` alone everything at the place is hidden; with a literal or a pattern beside it only
+    what that finds there, and nothing anywhere else.
 
     Attributes:
         id: also the kind in the placeholder.
-        literal: these very characters, anywhere.
+        literal: these very characters.
         regex: RE2 syntax, within one line; the group ``value`` if there is one, else the whole match.
         json_path: a place in Kubernetes objects, such as ``spec.values.license`` or ``data["a.b"][*]``.
         kinds: kinds of objects for ``json_path``; empty: all.
+        entries: patterns of paths in the bundle the rule is for, such as ``cluster-resources/pods/logs/**``:
+            ``*`` within a folder, ``**`` for any number of folders; empty: everywhere.
         ignore_case: for ``literal`` and ``regex``.
     """
 
@@ -40,14 +51,20 @@ class CustomerRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     regex: Text | None = None
     json_path: Text | None = None
     kinds: tuple[str, ...] = ()
+    entries: Annotated[tuple[Glob, ...], msgspec.Meta(max_length=_MOST_GLOBS)] = ()
     ignore_case: bool = False
 
     def __post_init__(self) -> None:
-        given = [form for form in (self.literal, self.regex, self.json_path) if form is not None]
-        if len(given) != 1:
-            raise ValueError("a rule needs exactly one of literal, regex and jsonPath")
+        if self.literal is not None and self.regex is not None:
+            raise ValueError(f"{self.id}: a rule has either a literal or a regex")
+        if self.literal is self.regex is self.json_path:
+            raise ValueError(f"{self.id}: a rule needs a literal, a regex or a jsonPath")
         if self.kinds and self.json_path is None:
-            raise ValueError("kinds go with jsonPath only")
+            raise ValueError(f"{self.id}: kinds go with jsonPath only")
+        try:
+            EntryGlobs(patterns=self.entries)
+        except ValueError as error:
+            raise ValueError(f"{self.id}: in entries, {error}") from None
 
 
 class CustomerRulesFile(
@@ -65,7 +82,7 @@ class CustomRule:
     """A customer's literal or pattern, as the engine wants it. Patterns are RE2's: linear time."""
 
     id: str
-    kind: str
+    cause: Cause
     pattern: Any
     literals: tuple[str, ...]
     group: int = 0
@@ -76,7 +93,7 @@ class CustomRule:
         for found in self.pattern.finditer(line):
             start, end = found.span(self.group)
             if start < end:
-                yield start, end, self.kind
+                yield start, end, self.cause
 
 
 def load_customer_rules(path: Path) -> tuple[CustomerRule, ...]:
@@ -98,22 +115,46 @@ def with_customer_rules(
     """Returns ``rules`` and the customer's.
 
     Raises:
-        SpecError: a pattern is wrong, matches nothing at all, or needs an engine that is not installed.
+        SpecError: a pattern is wrong, matches nothing at all, or needs an engine that is not installed; two
+            rules have the same id.
     """
     used = installed() if engines is None else engines
-    texts = [_text_rule(rule, used) for rule in customer if rule.json_path is None]
-    paths = [
-        JsonPath.parse(rule.json_path, kind=rule.id, kinds=rule.kinds)
+    ids = [rule.id for rule in customer]
+    twice = next((rule_id for rule_id in ids if ids.count(rule_id) > 1), None)
+    if twice:
+        raise SpecError(f"redaction rule id {twice!r} stands twice", hint="give each rule an id of its own")
+    texts = [text for rule in customer if rule.json_path is None and (text := _text_rule(rule, used))]
+    places = [
+        _place(rule, JsonPath.parse(rule.json_path, rule=rule.id), used)
         for rule in customer
         if rule.json_path is not None
     ]
-    return rules.extended(texts, kinds={rule.id for rule in customer}, paths=paths)
+    limits = [
+        (customers(rule.id).rule, EntryGlobs(patterns=rule.entries))
+        for rule in customer
+        if rule.entries and rule.json_path is None
+    ]
+    return rules.extended(texts, kinds=set(ids), places=places, limits=limits)
 
 
-def _text_rule(rule: CustomerRule, engines: Engines) -> CustomRule:
+def _place(rule: CustomerRule, path: JsonPath, engines: Engines) -> Place:
+    text = _text_rule(rule, engines)
+    return Place(
+        cause=customers(rule.id),
+        path=path,
+        kinds=rule.kinds,
+        entries=EntryGlobs(patterns=rule.entries),
+        find=text.spans if text else None,
+    )
+
+
+def _text_rule(rule: CustomerRule, engines: Engines) -> CustomRule | None:
     if rule.literal is not None:
         return _literal(rule, rule.literal)
-    regex = rule.regex or ""
+    return None if rule.regex is None else _regex(rule, rule.regex, engines)
+
+
+def _regex(rule: CustomerRule, regex: str, engines: Engines) -> CustomRule:
     try:
         # Several lines are searched at once, and no match may reach from one into the next.
         pattern = engines.compiled(f"(?m:{regex})", ignore_case=rule.ignore_case, one_line=True)
@@ -135,8 +176,8 @@ def _text_rule(rule: CustomerRule, engines: Engines) -> CustomRule:
             hint="write + instead of *",
         )
     return CustomRule(
-        id=rule.id,
-        kind=rule.id,
+        id=customers(rule.id).rule,
+        cause=customers(rule.id),
         pattern=pattern,
         literals=(),
         group=pattern.groupindex.get(b"value", 0),
@@ -148,8 +189,8 @@ def _literal(rule: CustomerRule, literal: str) -> CustomRule:
     spellings = sorted({literal, json.dumps(literal)[1:-1], json.dumps(literal, ensure_ascii=False)[1:-1]})
     written = b"|".join(re.escape(spelling.encode()) for spelling in spellings)
     return CustomRule(
-        id=rule.id,
-        kind=rule.id,
+        id=customers(rule.id).rule,
+        cause=customers(rule.id),
         pattern=re.compile(written, re.IGNORECASE if rule.ignore_case else 0),
         literals=tuple(spelling.encode().lower().decode() for spelling in spellings),
     )

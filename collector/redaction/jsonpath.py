@@ -23,18 +23,14 @@ class JsonPath:
     """One place, or many by ``*``.
 
     Attributes:
-        kind: placeholder kind.
-        kinds: kinds of objects it is for; empty: all.
         steps: keys, positions in lists, or None for all of either.
     """
 
-    kind: str
-    kinds: tuple[str, ...]
     steps: tuple[str | int | None, ...]
 
     @classmethod
-    def parse(cls, text: str, *, kind: str, kinds: tuple[str, ...] = ()) -> JsonPath:
-        """Returns the path written in ``text``; ``$.`` in front of it is allowed.
+    def parse(cls, text: str, *, rule: str) -> JsonPath:
+        """Returns the path written in ``text``; ``$.`` in front of it is allowed. ``rule`` is whose it is.
 
         Raises:
             SpecError: it is none.
@@ -46,19 +42,15 @@ class JsonPath:
             found = _STEP.match(rest, at)
             if found is None or len(steps) == _MOST_STEPS:
                 raise SpecError(
-                    f"{text!r} is no JSON path",
+                    f"{text!r} of redaction rule {rule!r} is no JSON path",
                     why=f"at {rest[at : at + 20]!r}",
                     hint='write it like: spec.values["a.b"][*].token',
                 )
             steps.append(_step(found))
             at = found.end()
         if not steps:
-            raise SpecError(f"{text!r} is no JSON path", why="it names no place")
-        return cls(kind=kind, kinds=kinds, steps=tuple(steps))
-
-    def fits(self, kind: object) -> bool:
-        """True when objects of ``kind`` are meant."""
-        return not self.kinds or kind in self.kinds
+            raise SpecError(f"{text!r} of redaction rule {rule!r} is no JSON path", why="it names no place")
+        return cls(steps=tuple(steps))
 
     def replaced(self, value: Json, hide: Hide) -> Json:
         """Returns ``value`` with what stands at the path replaced; only the way there is copied."""

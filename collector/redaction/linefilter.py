@@ -6,8 +6,8 @@ Everything else is judged line by line, and only lines that the gate lets throug
 from __future__ import annotations
 
 import re
-from collections import Counter
 
+from collector.redaction.causes import Cause, Counts, structural
 from collector.redaction.encoded import key_material
 from collector.redaction.gate import line_around
 from collector.redaction.states import Context, Deeper, Engine, InArmour, State, indentation, stamp
@@ -18,7 +18,10 @@ MAX_LINE = 1024 * 1024
 _HEAD = 32 * 1024
 """Bytes at the start of a stream in which a key may stand whose BEGIN line was cut off."""
 
+OVERLONG = structural("overlong-line")
 _SHORTEST_MATERIAL = 64
+_MATERIAL = structural("key-material")
+_DATA_MAP = structural("data-value", "data-map")
 _NAMED_BEFORE = 2
 _SCALAR = re.compile(rb"""\s*(?:- )?["']?([\w.\-/]+)["']?:\s*[|>][+\-\d]*\s*""")
 _MAP = re.compile(rb"""\s*["']?(?:data|stringData|binaryData)["']?:\s*\{?\s*""")
@@ -30,7 +33,7 @@ _OPENS_BLOCK = re.compile(rb"[|>][+\-\d]*")
 class LineFilter:
     """Redacts text that arrives in blocks of whole lines. Made for one stream, used by one thread."""
 
-    def __init__(self, engine: Engine, counts: Counter[str], level: int = 0) -> None:
+    def __init__(self, engine: Engine, counts: Counts, level: int = 0) -> None:
         self._engine = engine
         self._counts = counts
         self._context = Context(engine, counts, level)
@@ -85,7 +88,7 @@ class LineFilter:
     def _line(self, block: bytes, start: int, end: int, material: tuple[int, int] | None) -> bytes:
         line = block[start:end]
         if len(line) > MAX_LINE:
-            return self._engine.marker.mark("overlong-line", line, self._counts)
+            return self._engine.marker.mark(OVERLONG, line, self._counts)
         if self._state is not None:
             state = self._state
             taken = state.take(line, self._context)
@@ -94,13 +97,13 @@ class LineFilter:
             if taken is not None:
                 return taken
         if material is not None:
-            return self._context.hide(line, "key-material", *material)
+            return self._context.hide(line, _MATERIAL, *material)
         value = _VALUE.fullmatch(line, stamp(line))
-        kind = self._kind_from_before(block, start) if value else None
-        if value and kind:
+        cause = self._told_before(block, start) if value else None
+        if value and cause:
             if _OPENS_BLOCK.fullmatch(value["value"]):
-                self._state = Deeper(kind, indentation(line)[0], pairs=False)
-            return self._context.hide_value(line, kind, *value.span("value"))
+                self._state = Deeper(cause, indentation(line)[0], pairs=False)
+            return self._context.hide_value(line, cause, *value.span("value"))
         self._state = self._opened(line) or self._state
         return self._context.line(line)
 
@@ -113,12 +116,12 @@ class LineFilter:
         scalar = _SCALAR.fullmatch(line, at)
         kind = self._engine.names.kind(scalar[1].decode("latin-1")) if scalar else None
         if kind:
-            return Deeper(kind, indentation(line)[0], pairs=False)
+            return Deeper(structural(kind, "block-scalar"), indentation(line)[0], pairs=False)
         if _MAP.fullmatch(line, at):
-            return Deeper("data-value", indentation(line)[0], pairs=True)
+            return Deeper(_DATA_MAP, indentation(line)[0], pairs=True)
         return None
 
-    def _kind_from_before(self, block: bytes, start: int) -> str | None:
+    def _told_before(self, block: bytes, start: int) -> Cause | None:
         """Returns what ``name: DB_PASSWORD`` on one of the two lines before tells of a ``value:``."""
         near = _last_lines(block[max(0, start - 2 * MAX_LINE) : start])
         if not _has_enough(near):
@@ -126,7 +129,8 @@ class LineFilter:
         for line in reversed(near.split(b"\n")[:-1]):
             named = _NAMED.fullmatch(line, stamp(line))
             if named:
-                return self._engine.names.kind(named[1].decode("latin-1"), True)
+                kind = self._engine.names.kind(named[1].decode("latin-1"), True)
+                return structural(kind, "pair-over-lines") if kind else None
         return None
 
 

@@ -6,8 +6,9 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections import Counter
 from collections.abc import Iterable
+
+from collector.redaction.causes import Cause, Counts
 
 STRUCTURAL_KINDS = (
     "compressed",
@@ -16,6 +17,7 @@ STRUCTURAL_KINDS = (
     "encoded",
     "key-material",
     "line",
+    "name",
     "overlong-line",
     "secret-data",
 )
@@ -42,22 +44,35 @@ class Marker:
         """Returns a running HMAC-SHA256, for values too long to hold."""
         return hmac.new(self._key, digestmod=hashlib.sha256)
 
-    def mark(self, kind: str, value: bytes, counts: Counter[str]) -> bytes:
+    def mark(self, cause: Cause, value: bytes, counts: Counts) -> bytes:
         """Returns the placeholder for ``value`` and counts it."""
-        counts[kind] += 1
-        return _placeholder(kind, hmac.digest(self._key, value, "sha256").hex())
+        counts[cause] += 1
+        return _placeholder(cause.kind, hmac.digest(self._key, value, "sha256").hex())
 
-    def mark_text(self, kind: str, value: str, counts: Counter[str]) -> str:
+    def replaced(self, line: bytes, found: Iterable[tuple[int, int, Cause]], counts: Counts) -> bytes:
+        """Returns ``line`` with what ``found`` says, in order and without overlap, replaced and counted."""
+        parts: list[bytes] = []
+        at = 0
+        for start, end, cause in found:
+            parts += (line[at:start], self.mark(cause, line[start:end], counts))
+            at = end
+        return b"".join((*parts, line[at:])) if parts else line
+
+    def mark_text(self, cause: Cause, value: str, counts: Counts) -> str:
         """Returns the placeholder for a string; a string of placeholders only is left alone."""
         raw = value.encode("utf-8", "surrogatepass")
         if not value or not self._pattern.sub(b"", raw).strip():
             return value
-        return self.mark(kind, raw, counts).decode("ascii")
+        return self.mark(cause, raw, counts).decode("ascii")
 
-    def close(self, kind: str, digest: hmac.HMAC, counts: Counter[str]) -> bytes:
+    def close(self, cause: Cause, digest: hmac.HMAC, counts: Counts) -> bytes:
         """Returns the placeholder for what ``digest`` was fed, and counts it."""
-        counts[kind] += 1
-        return _placeholder(kind, digest.hexdigest())
+        counts[cause] += 1
+        return _placeholder(cause.kind, digest.hexdigest())
+
+    def in_path(self, segment: str) -> str:
+        """Returns ``segment`` with its placeholders written as every file system takes them."""
+        return self._pattern.sub(_for_path, segment.encode()).decode()
 
     def placeholders(self, line: bytes) -> list[tuple[int, int]]:
         """Returns where placeholders stand in ``line``."""
@@ -73,6 +88,11 @@ class Marker:
         for start, end in places:
             blank[start:end] = _FILLER * (end - start)
         return bytes(blank)
+
+
+def _for_path(found: re.Match[bytes]) -> bytes:
+    # No Kubernetes name holds a tilde, and so no rule for names and values sees an assignment in it.
+    return found[0][1:-1].lower().replace(b":", b"~")
 
 
 def _placeholder(kind: str, digest: str) -> bytes:

@@ -12,6 +12,7 @@ import msgspec
 
 from collector.records import Json, Objects, Redacted
 from collector.redaction import jsontext, stream
+from collector.redaction.causes import Counts, structural
 from collector.redaction.engines import Engines, installed
 from collector.redaction.errors import RedactionError
 from collector.redaction.linefilter import LineFilter
@@ -20,11 +21,13 @@ from collector.redaction.markup import redact_html
 from collector.redaction.rules import Rules
 from collector.redaction.selfcheck import check
 from collector.redaction.survey import MAX_ITEM, Memory
-from collector.redaction.text import TextEngine
+from collector.redaction.text import Searches, TextEngine
 from collector.redaction.unpack import opened
 
 _UNLOGGED = "a line of the log could not be redacted and was withheld"
 _PAGE = (b"<!doctype html", b"<html")
+_MANAGED_FIELDS = structural("managed-fields")
+_NAME = structural("name")
 _KEPT_OF_EVENT = ("ts", "level", "run_id")
 
 
@@ -32,7 +35,8 @@ class Redactor:
     """Redacts objects, streams of text, our own documents and our own words.
 
     Thread-safe: it holds nothing that changes, and each call counts into the caller's counter alone
-    (placeholder kind to number of values).
+    (cause to number of values). ``entry`` is the path under which the content will stand: rules that are for
+    some entries only are left out elsewhere. Where it is None every rule applies.
 
     Args:
         rules: from ``load_rules``.
@@ -58,12 +62,12 @@ class Redactor:
         self._engine = TextEngine(
             rules,
             Marker(rules.kinds, key),
-            engines or installed(),
+            Searches(rules, engines or installed()),
             configmap_values=tuple(configmap_values),
         )
         check(self._engine.gate, rules)
 
-    def objects(self, record: Objects, counts: Counter[str]) -> Iterator[Redacted]:
+    def objects(self, record: Objects, counts: Counts) -> Iterator[Redacted]:
         """Yields a JSON document, one object a line, in the form of a Kubernetes list.
 
         Each object gets the ``apiVersion`` and ``kind`` that servers leave out of list items. A record
@@ -72,28 +76,29 @@ class Redactor:
         yield Redacted(_opening(record))
         separator = b""
         memory = Memory()
+        engine = self._engine.within(record.path)
         for item in record.items:
             with _failing_closed("an object"):
-                line = self._object(item, record, counts, memory)
+                line = _object(engine, item, record, counts, memory)
             yield Redacted(separator + line)
             separator = b",\n"
         yield Redacted(b"\n]}\n" if record.kind else b"\n]\n")
 
-    def lines(self, chunks: Iterable[bytes], counts: Counter[str]) -> Iterator[Redacted]:
+    def lines(self, chunks: Iterable[bytes], counts: Counts, entry: str | None = None) -> Iterator[Redacted]:
         """Yields text redacted line by line, the same however ``chunks`` are cut, in bounded memory.
 
         A gzip stream is unpacked, and becomes text.
         """
-        lines = LineFilter(self._engine, counts)
+        lines = LineFilter(self._engine.within(entry), counts)
         for block in stream.blocks(opened(chunks), self._engine.marker, counts):
             with _failing_closed("text"):
                 clean = lines.feed(block)
             yield Redacted(clean)
 
-    def document(self, value: Json, counts: Counter[str]) -> Redacted:
+    def document(self, value: Json, counts: Counts, entry: str | None = None) -> Redacted:
         """Returns one JSON document of our own, indented by 1, in the order given, newline at the end."""
         with _failing_closed("a document"):
-            clean = self._engine.structure.value(value, counts)
+            clean = self._engine.within(entry).structure.value(value, counts)
             return Redacted(msgspec.json.format(msgspec.json.encode(clean), indent=1) + b"\n")
 
     def manifest(self, pieces: Callable[[Callable[[Json], bytes]], Iterator[bytes]]) -> Iterator[Redacted]:
@@ -102,33 +107,52 @@ class Redactor:
         Args:
             pieces: gets the function that redacts one value and returns it as JSON; yields the document.
         """
-        counts: Counter[str] = Counter()
+        counts: Counts = Counter()
         return map(Redacted, pieces(lambda value: self.document(value, counts).data))
 
-    def text(self, text: str, counts: Counter[str]) -> str:
+    def name(self, path: str, counts: Counts, *, own: int) -> str:
+        """Returns an entry's path with the names in it redacted; placeholders are fit for file systems.
+
+        Redacting the result again changes nothing, so that whoever reads the bundle finds the same path.
+
+        Args:
+            path: of the entry; rules for some entries are asked about it as it is here.
+            counts: takes what was found.
+            own: how many of its leading segments are the layout's and stay.
+        """
+        with _failing_closed("a name"):
+            segments = path.split("/")
+            names = segments[own:]
+            engine = self._engine.within(path)
+            if not names or not engine.gate.candidates("\n".join(names).encode("utf-8", "replace")):
+                return path
+            return "/".join((*segments[:own], *(_named(engine, name, counts) for name in names)))
+
+    def text(self, text: str, counts: Counts, entry: str | None = None) -> str:
         """Returns a short text, such as a server's error message, redacted."""
         with _failing_closed("text"):
-            return self._engine.string(text, counts)
+            return self._engine.within(entry).string(text, counts)
 
-    def finished(self, data: bytes, counts: Counter[str]) -> Redacted:
+    def finished(self, data: bytes, counts: Counts, entry: str | None = None) -> Redacted:
         """Returns a rendered report (HTML, JSON or text) after a second look.
 
         What is clean comes back byte for byte; JSON stays JSON and tags stay tags in what is not.
         """
         with _failing_closed("a report"):
+            engine = self._engine.within(entry)
             head = data[:200].lstrip().lower()
             if head.startswith(_PAGE):
-                return Redacted(self._html(data.decode("utf-8"), counts).encode("utf-8"))
+                return Redacted(_html(engine, data.decode("utf-8"), counts).encode("utf-8"))
             if head.startswith((b"{", b"[")):
-                read = self._json(data, counts)
+                read = _json(engine, data, counts)
                 if read is not None:
                     return Redacted(read)
-            lines = LineFilter(self._engine, counts)
+            lines = LineFilter(engine, counts)
             return Redacted(b"".join(map(lines.feed, stream.blocks((data,), self._engine.marker, counts))))
 
     def redact_event(self, event: MutableMapping[str, Any]) -> dict[str, Any]:
         """Returns one event of our own log redacted; one that cannot be is replaced by words that say so."""
-        counts: Counter[str] = Counter()
+        counts: Counts = Counter()
         try:
             with _failing_closed("a log event"):
                 return dict(self._engine.structure.value(_plain(event), counts))
@@ -139,52 +163,6 @@ class Redactor:
     def processor(self, _: Any, __: str, event: MutableMapping[str, Any]) -> dict[str, Any]:
         """As ``redact_event``, in the shape structlog wants."""
         return self.redact_event(event)
-
-    def _object(
-        self, item: Mapping[str, Json], record: Objects, counts: Counter[str], memory: Memory
-    ) -> bytes:
-        whole = _without_managed_fields(item, counts)
-        if record.item_kind and not whole.get("kind"):
-            whole = {
-                "apiVersion": whole.get("apiVersion") or record.api_version,
-                "kind": record.item_kind,
-                **whole,
-            }
-            whole["kind"] = record.item_kind
-        clean = self._engine.structure.value(
-            self._engine.structure.placed(whole, counts), counts, numbers=True, memory=memory
-        )
-        line = msgspec.json.encode(clean)
-        if len(line) > MAX_ITEM:
-            raise RedactionError(f"larger than {MAX_ITEM} bytes")
-        return line
-
-    def _json(self, data: bytes, counts: Counter[str]) -> bytes | None:
-        """Returns a JSON document redacted, indented as it was; None if it is not JSON."""
-        found = jsontext.find(data)
-        if found is None:
-            return None
-        clean = self._engine.structure.value(found.value, counts)
-        if found.ambiguous and clean != found.value:
-            raise RedactionError("a key stands twice in it")
-        if clean == found.value:
-            return None if found.ambiguous else data
-        indent = _indent(data)
-        if indent is None:
-            return found.dump(clean)
-        return json.dumps(clean, indent=indent, ensure_ascii=data.isascii()).encode() + b"\n"
-
-    def _html(self, page: str, counts: Counter[str]) -> str:
-        def data(text: str) -> str | None:
-            read = self._json(text.encode(), counts)
-            return None if read is None else read.decode()
-
-        return redact_html(
-            page,
-            lambda text: self._engine.string(text, counts),
-            data,
-            lambda text: self._engine.formally(text.encode()),
-        )
 
 
 @contextlib.contextmanager
@@ -198,13 +176,74 @@ def _failing_closed(what: str) -> Iterator[None]:
         raise RedactionError(f"{what} could not be redacted: {type(error).__name__}") from None
 
 
-def _without_managed_fields(item: Mapping[str, Json], counts: Counter[str]) -> dict[str, Json]:
+def _object(
+    engine: TextEngine, item: Mapping[str, Json], record: Objects, counts: Counts, memory: Memory
+) -> bytes:
+    whole = _without_managed_fields(item, counts)
+    if record.item_kind and not whole.get("kind"):
+        whole = {
+            "apiVersion": whole.get("apiVersion") or record.api_version,
+            "kind": record.item_kind,
+            **whole,
+        }
+        whole["kind"] = record.item_kind
+    clean = engine.structure.value(engine.placed(whole, counts), counts, numbers=True, memory=memory)
+    line = msgspec.json.encode(clean)
+    if len(line) > MAX_ITEM:
+        raise RedactionError(f"larger than {MAX_ITEM} bytes")
+    return line
+
+
+def _named(engine: TextEngine, name: str, counts: Counts) -> str:
+    """Returns one segment of a path redacted, in a form that no rule touches again."""
+    local: Counts = Counter()
+    clean = engine.string(name, local)
+    if clean == name:
+        return name
+    written = engine.marker.in_path(clean)
+    if engine.string(written, Counter()) != written:
+        local = Counter()
+        written = engine.marker.in_path(engine.marker.mark_text(_NAME, name, local))
+    counts.update(local)
+    return written
+
+
+def _json(engine: TextEngine, data: bytes, counts: Counts) -> bytes | None:
+    """Returns a JSON document redacted, indented as it was; None if it is not JSON."""
+    found = jsontext.find(data)
+    if found is None:
+        return None
+    clean = engine.structure.value(found.value, counts)
+    if found.ambiguous and clean != found.value:
+        raise RedactionError("a key stands twice in it")
+    if clean == found.value:
+        return None if found.ambiguous else data
+    indent = _indent(data)
+    if indent is None:
+        return found.dump(clean)
+    return json.dumps(clean, indent=indent, ensure_ascii=data.isascii()).encode() + b"\n"
+
+
+def _html(engine: TextEngine, page: str, counts: Counts) -> str:
+    def data(text: str) -> str | None:
+        read = _json(engine, text.encode(), counts)
+        return None if read is None else read.decode()
+
+    return redact_html(
+        page,
+        lambda text: engine.string(text, counts),
+        data,
+        lambda text: engine.formally(text.encode()),
+    )
+
+
+def _without_managed_fields(item: Mapping[str, Json], counts: Counts) -> dict[str, Json]:
     """Returns a copy of ``item`` without what every object has and no reader wants: it need not be walked."""
     whole = dict(item)
     metadata = whole.get("metadata")
     if isinstance(metadata, dict) and "managedFields" in metadata:
         whole["metadata"] = {key: value for key, value in metadata.items() if key != "managedFields"}
-        counts["managed-fields"] += 1
+        counts[_MANAGED_FIELDS] += 1
     return whole
 
 

@@ -13,11 +13,10 @@ import msgspec
 from collector.core.errors import SpecError
 from collector.core.resources import config_path
 from collector.core.yamlfile import YamlFile
-from collector.redaction.jsonpath import JsonPath
+from collector.redaction.causes import Cause, Span
+from collector.redaction.entryglobs import EntryGlobs
 from collector.redaction.names import Names, NameWords
-
-Span = tuple[int, int, str]
-"""Start, end and placeholder kind of a value inside one line, in bytes."""
+from collector.redaction.places import Place
 
 Kind = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{1,40}$")]
 _BARE = "value_bare"
@@ -139,7 +138,7 @@ class FormalRule:
 
     def spans(self, line: bytes) -> Iterator[Span]:
         for found in self.pattern.finditer(line):
-            yield from _value_spans(found, self.kind)
+            yield from _value_spans(found, Cause(self.kind, self.id))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,9 +165,9 @@ class NamedRule:
             if told and value:
                 after = max(after, value.end())
                 bare = self.prose and value.lastgroup == _BARE
-                for start, end, kind in _value_spans(value, self.kind or told):
+                for start, end, cause in _value_spans(value, Cause(self.kind or told, self.id)):
                     if not self._harmless(line[start:end].decode("latin-1"), bare=bare):
-                        yield start, end, kind
+                        yield start, end, cause
             found = self.pattern.search(line, after)
 
     def _harmless(self, value: str, *, bare: bool) -> bool:
@@ -182,7 +181,8 @@ class Rules:
     Attributes:
         blocks: label pattern and placeholder kind of armoured blocks; kind "" means public.
         written: the file's rules with their examples, in the order of ``text``.
-        paths: a customer's places in objects.
+        places: a customer's places in objects.
+        limits: id of a text rule and the entries it is for, where it is not for all.
         more_kinds: placeholder kinds beside those of ``written``.
     """
 
@@ -193,19 +193,31 @@ class Rules:
     encoded_words: tuple[str, ...]
     written: tuple[RuleText, ...]
     sha256: str
-    paths: tuple[JsonPath, ...] = ()
+    places: tuple[Place, ...] = ()
+    limits: tuple[tuple[str, EntryGlobs], ...] = ()
     more_kinds: frozenset[str] = frozenset()
 
     def extended(
-        self, texts: Iterable[TextRule], *, kinds: Collection[str], paths: Iterable[JsonPath] = ()
+        self,
+        texts: Iterable[TextRule],
+        *,
+        kinds: Collection[str],
+        places: Iterable[Place] = (),
+        limits: Iterable[tuple[str, EntryGlobs]] = (),
     ) -> Rules:
         """Returns these rules and further ones, whose placeholders are of ``kinds``."""
         return replace(
             self,
             text=(*self.text, *texts),
-            paths=(*self.paths, *paths),
+            places=(*self.places, *places),
+            limits=(*self.limits, *limits),
             more_kinds=self.more_kinds | frozenset(kinds),
         )
+
+    @property
+    def limited(self) -> bool:
+        """True when some rule is not for every entry."""
+        return bool(self.limits) or any(place.entries.patterns for place in self.places)
 
     @property
     def kinds(self) -> frozenset[str]:
@@ -241,11 +253,11 @@ def load_rules(path: Path | None = None) -> Rules:
     )
 
 
-def _value_spans(found: re.Match[bytes], kind: str) -> Iterator[Span]:
+def _value_spans(found: re.Match[bytes], cause: Cause) -> Iterator[Span]:
     for group in found.re.groupindex:
         start, end = found.span(group)
         if group.startswith("value") and start < end:
-            yield start, end, kind
+            yield start, end, cause
 
 
 def ready(path: Path, rule: RuleText, fragments: dict[str, str], names: Names) -> TextRule:

@@ -8,6 +8,7 @@ import msgspec
 
 from collector.core.schema import model_schema
 from collector.redaction.custom import CustomerRulesFile
+from collector.redaction.ledger import LedgerFile
 from collector.redaction.profiles import ProfilesFile
 from collector.redaction.rules import RulesFile
 
@@ -15,6 +16,7 @@ _MODELS: dict[str, type[msgspec.Struct]] = {
     "redaction": RulesFile,
     "redaction-profiles": ProfilesFile,
     "customer-rules": CustomerRulesFile,
+    "redaction-ledger": LedgerFile,
 }
 
 

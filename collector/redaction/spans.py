@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from collector.redaction.rules import Span
+from collector.redaction.causes import Span
 
 _NOISE = re.compile(rb"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[@-Z\\-_]|[\x00\x1b]")
 
@@ -14,17 +14,17 @@ _NO_BREAKS = bytes.maketrans(b"\r\n", b"  ")
 
 
 def merge(spans: Iterable[Span]) -> list[Span]:
-    """Returns the union of ``spans`` in order; overlapping ones become one, of the widest one's kind."""
+    """Returns the union of ``spans`` in order; overlapping ones become one, for the widest one's cause."""
     merged: list[Span] = []
     widest = 0
-    for start, end, kind in sorted(spans):
+    for start, end, cause in sorted(spans):
         if merged and start < merged[-1][1]:
             first, last, known = merged[-1]
             if end - start > widest:
-                widest, known = end - start, kind
+                widest, known = end - start, cause
             merged[-1] = (first, max(last, end), known)
         else:
-            merged.append((start, end, kind))
+            merged.append((start, end, cause))
             widest = end - start
     return merged
 
@@ -33,18 +33,18 @@ def subtract(spans: Iterable[Span], places: Sequence[tuple[int, int]]) -> list[S
     """Returns what is left of ``spans`` outside of ``places``; both are in order and do not overlap."""
     left: list[Span] = []
     at = 0
-    for start, end, kind in spans:
+    for start, end, cause in spans:
         while at < len(places) and places[at][1] <= start:
             at += 1
         over, free = at, start
         while over < len(places) and places[over][0] < end:
             low, high = places[over]
             if free < low:
-                left.append((free, low, kind))
+                left.append((free, low, cause))
             free = high
             over += 1
         if free < end:
-            left.append((free, end, kind))
+            left.append((free, end, cause))
     return left
 
 
@@ -76,7 +76,7 @@ def denoised(line: bytes) -> tuple[bytes, list[int]] | None:
 
 def restored(spans: Iterable[Span], origin: list[int]) -> list[Span]:
     """Returns spans of a denoised line as spans of the line it came from."""
-    return [(origin[start], origin[end - 1] + 1, kind) for start, end, kind in spans if start < end]
+    return [(origin[start], origin[end - 1] + 1, cause) for start, end, cause in spans if start < end]
 
 
 def percent_decoded(line: bytes) -> tuple[bytes, list[int]] | None:
@@ -101,4 +101,4 @@ def percent_decoded(line: bytes) -> tuple[bytes, list[int]] | None:
 
 def encoded_again(spans: Iterable[Span], origin: list[int]) -> list[Span]:
     """Returns spans of a decoded line as spans of the line it came from."""
-    return [(origin[start], origin[end], kind) for start, end, kind in spans]
+    return [(origin[start], origin[end], cause) for start, end, cause in spans]

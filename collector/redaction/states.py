@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from typing import Protocol
 
 from collector.redaction.armour import Armour
+from collector.redaction.causes import Cause, Counts
 from collector.redaction.gate import Gate
 from collector.redaction.marker import Marker
 from collector.redaction.names import Names
@@ -31,7 +31,7 @@ class Engine(Protocol):
         """Returns the vocabulary."""
         ...
 
-    def line(self, line: bytes, counts: Counter[str], level: int = 0) -> bytes:
+    def line(self, line: bytes, counts: Counts, level: int = 0) -> bytes:
         """Returns one line redacted."""
         ...
 
@@ -39,7 +39,7 @@ class Engine(Protocol):
 class Context:
     """What the states share: the engine and where to count."""
 
-    def __init__(self, engine: Engine, counts: Counter[str], level: int) -> None:
+    def __init__(self, engine: Engine, counts: Counts, level: int) -> None:
         self._engine = engine
         self._counts = counts
         self._level = level
@@ -47,27 +47,27 @@ class Context:
     def line(self, line: bytes) -> bytes:
         return self._engine.line(line, self._counts, self._level)
 
-    def hide(self, line: bytes, kind: str, start: int, end: int) -> bytes:
+    def hide(self, line: bytes, cause: Cause, start: int, end: int) -> bytes:
         """Returns ``line`` with its bytes from ``start`` to ``end`` replaced."""
         value = line[start:end]
         if not value.strip() or self._covered(value):
             return line
-        return line[:start] + self._engine.marker.mark(kind, value, self._counts) + line[end:]
+        return line[:start] + self._engine.marker.mark(cause, value, self._counts) + line[end:]
 
-    def hide_body(self, line: bytes, kind: str, end: int | None = None) -> bytes:
+    def hide_body(self, line: bytes, cause: Cause, end: int | None = None) -> bytes:
         """Returns ``line`` with all but time stamp and indentation replaced."""
         stop = len(line.rstrip()) if end is None else end
-        return self.hide(line, kind, indentation(line)[1], stop)
+        return self.hide(line, cause, indentation(line)[1], stop)
 
-    def hide_value(self, line: bytes, kind: str, start: int, end: int) -> bytes:
+    def hide_value(self, line: bytes, cause: Cause, start: int, end: int) -> bytes:
         """As ``hide``, keeping quotes and a comma around the value, and the mark of a block scalar."""
         value = line[start:end]
         quoted = _QUOTED.fullmatch(value)
         if quoted:
-            return self.hide(line, kind, start + quoted.start(2), start + quoted.end(2))
+            return self.hide(line, cause, start + quoted.start(2), start + quoted.end(2))
         if _SCALAR_MARK.fullmatch(value) or value in (b"{", b"[", b"{}", b"[]", b'""'):
             return line
-        return self.hide(line, kind, start, end)
+        return self.hide(line, cause, start, end)
 
     def _covered(self, value: bytes) -> bool:
         marker = self._engine.marker
@@ -90,8 +90,8 @@ class State(Protocol):
 class InArmour:
     """Inside a block: nothing is kept of a private one; of a public one what looks like its body."""
 
-    def __init__(self, kind: str, end: re.Pattern[bytes]) -> None:
-        self._kind = kind
+    def __init__(self, cause: Cause | None, end: re.Pattern[bytes]) -> None:
+        self._cause = cause
         self._end = end
         self._left = _LONGEST_BLOCK
 
@@ -104,20 +104,20 @@ class InArmour:
         closed = self._end.search(line)
         if closed:
             self._left = 0
-        if not self._kind:
+        if not self._cause:
             body = line[indentation(line)[1] :]
             return context.line(line) if closed or _BODY.fullmatch(body) else None
         if not closed:
-            return context.hide_body(line, self._kind)
+            return context.hide_body(line, self._cause)
         rest = context.line(line[closed.end() :])
-        return context.hide_body(line[: closed.end()], self._kind, closed.end()) + rest
+        return context.hide_body(line[: closed.end()], self._cause, closed.end()) + rest
 
 
 class Deeper:
     """Lines indented deeper than the one that opened it: a block scalar, or a map of data."""
 
-    def __init__(self, kind: str, indent: int, *, pairs: bool) -> None:
-        self._kind = kind
+    def __init__(self, cause: Cause, indent: int, *, pairs: bool) -> None:
+        self._cause = cause
         self._indent = indent
         self._pairs = pairs
         self.over = False
@@ -131,8 +131,8 @@ class Deeper:
             return None
         pair = _PAIR.fullmatch(line, stamp(line)) if self._pairs else None
         if pair:
-            return context.hide_value(line, self._kind, *pair.span("value"))
-        return context.hide_body(line, self._kind)
+            return context.hide_value(line, self._cause, *pair.span("value"))
+        return context.hide_body(line, self._cause)
 
 
 def indentation(line: bytes) -> tuple[int, int]:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hmac
-from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from collector.redaction.linefilter import MAX_LINE
+from collector.redaction.causes import Counts
+from collector.redaction.linefilter import MAX_LINE, OVERLONG
 from collector.redaction.marker import Marker
 
 _BLOCK = 256 * 1024
 
 
-def blocks(chunks: Iterable[bytes], marker: Marker, counts: Counter[str]) -> Iterator[bytes]:
+def blocks(chunks: Iterable[bytes], marker: Marker, counts: Counts) -> Iterator[bytes]:
     """Yields the stream as blocks that end with a newline (the last one perhaps not).
 
     A line longer than ``MAX_LINE`` comes as the placeholder that withholds it; it is never held whole.
@@ -31,7 +31,7 @@ def blocks(chunks: Iterable[bytes], marker: Marker, counts: Counter[str]) -> Ite
 class _Cutter:
     """Holds the line that is not complete yet, or only the digest of it once it is too long."""
 
-    def __init__(self, marker: Marker, counts: Counter[str]) -> None:
+    def __init__(self, marker: Marker, counts: Counts) -> None:
         self._marker = marker
         self._counts = counts
         self._rest: list[bytes] = []
@@ -58,7 +58,7 @@ class _Cutter:
     def close(self) -> bytes:
         """Returns the line held, and holds nothing any more."""
         if self._digest is not None:
-            line = self._marker.close("overlong-line", self._digest, self._counts)
+            line = self._marker.close(OVERLONG, self._digest, self._counts)
         else:
             line = b"".join(self._rest)
         self._rest, self._length, self._digest = [], 0, None

@@ -5,7 +5,6 @@ Runs before the text rules, which then see every string that is left, so that no
 
 from __future__ import annotations
 
-import functools
 from collections import Counter
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
@@ -13,6 +12,7 @@ from typing import Any
 
 from collector.records import Json
 from collector.redaction.arguments import hidden_arguments
+from collector.redaction.causes import Cause, Counts, structural
 from collector.redaction.errors import RedactionError
 from collector.redaction.gate import Gate
 from collector.redaction.marker import Marker
@@ -20,8 +20,11 @@ from collector.redaction.rules import Rules
 from collector.redaction.survey import CARRIERS, DATA, MAX_DEPTH, SCALARS, SMALLEST_NUMBER, Memory, Survey
 
 _HELM_RECORD = "release"
+_RELEASE = structural("compressed", "helm-release")
+_MANAGED_FIELDS = structural("managed-fields")
+_LAST_APPLIED = structural("last-applied")
 
-Strings = Callable[[str, Counter[str], int], str]
+Strings = Callable[[str, Counts, int], str]
 """(text, counts, level of JSON in strings) -> redacted text."""
 
 
@@ -42,25 +45,15 @@ class Structure:
         self.strings = strings
         self.allowed = configmap_values
         self.dropped = rules.dropped_annotations
-        self._paths = rules.paths
 
-    def placed(self, item: dict[str, Json], counts: Counter[str]) -> dict[str, Json]:
-        """Returns a Kubernetes object without what stands where a customer's paths say."""
-        result: Json = item
-        for path in self._paths:
-            if path.fits(item.get("kind")):
-                result = path.replaced(result, functools.partial(self._hidden_at, path.kind, counts))
-        whole: dict[str, Json] = result
-        return whole
-
-    def _hidden_at(self, kind: str, counts: Counter[str], value: Json) -> Json:
-        walk = _Walk(self, counts, {}, {}, numbers=True)
-        return walk.hidden(value, kind, 0)
+    def hidden(self, value: Json, cause: Cause, counts: Counts) -> Json:
+        """Returns the shape of ``value``: keys and emptiness stay, every scalar is replaced."""
+        return _Walk(self, counts, {}, {}, numbers=True).hidden(value, cause, 0)
 
     def value(
         self,
         value: Json,
-        counts: Counter[str],
+        counts: Counts,
         level: int = 0,
         *,
         numbers: bool = False,
@@ -82,9 +75,9 @@ class Structure:
         known = Memory() if memory is None else memory
         survey = Survey(self.names, self.dropped, self._gate, known, numbers=numbers)
         survey.look(value)
-        outcomes: dict[str, tuple[str, Counter[str]]] = {}
+        outcomes: dict[str, tuple[str, Counts]] = {}
         for text in survey.suspects:
-            found: Counter[str] = Counter()
+            found: Counts = Counter()
             clean = self.strings(text, found, level)
             if clean != text:
                 outcomes[text] = (clean, found)
@@ -100,8 +93,8 @@ class _Walk:
     def __init__(
         self,
         rules: Structure,
-        counts: Counter[str],
-        outcomes: Mapping[str, tuple[str, Counter[str]]],
+        counts: Counts,
+        outcomes: Mapping[str, tuple[str, Counts]],
         plain: Mapping[str, str | None],
         *,
         numbers: bool,
@@ -158,74 +151,80 @@ class _Walk:
             if not isinstance(key, str):
                 raise RedactionError("an object has a key that is no string")
             if key == "managedFields" or key in self._rules.dropped:
-                self._counts["managed-fields" if key == "managedFields" else "last-applied"] += 1
+                self._counts[_MANAGED_FIELDS if key == "managedFields" else _LAST_APPLIED] += 1
                 continue
-            kind = place if key in DATA else (named if key == "value" else self._names.kind(key))
-            result[self._string(key)] = self._member(key, member, kind, depth, wholly=key in DATA)
+            if key in DATA:
+                result[self._string(key)] = self._data(member, place, depth)
+                continue
+            kind = named if key == "value" else self._names.kind(key)
+            cause = structural(kind, "named-pair" if key == "value" else "telling-key") if kind else None
+            result[self._string(key)] = self._member(key, member, cause, depth)
         return result
 
-    def _member(self, key: str, member: Json, kind: str | None, depth: int, *, wholly: bool) -> Json:
-        if wholly:
-            if kind:
-                return self.hidden(member, kind, depth)
-            return self._without_helm_record(member, depth)
-        if kind is None:
+    def _data(self, member: Json, place: str, depth: int) -> Json:
+        """What an object carries as its data; ``place`` is the kind it is hidden by, or empty."""
+        if place:
+            return self.hidden(member, structural(place), depth)
+        return self._without_helm_record(member, depth)
+
+    def _member(self, key: str, member: Json, cause: Cause | None, depth: int) -> Json:
+        if cause is None:
             return self.any(member, depth)
         if isinstance(member, str):
-            return self._told(member, kind)
+            return self._told(member, cause)
         if isinstance(member, Mapping):
-            return self._carrier(member, kind, depth)
+            return self._carrier(member, cause, depth)
         if isinstance(member, list | tuple) and key != "value":
             return [
-                self._told(entry, kind) if isinstance(entry, str) else self.any(entry, depth)
+                self._told(entry, cause) if isinstance(entry, str) else self.any(entry, depth)
                 for entry in member
             ]
         if self._numbers and type(member) is int and abs(member) >= SMALLEST_NUMBER:
-            return self._mark(kind, str(member))
+            return self._mark(cause, str(member))
         return self.any(member, depth)
 
-    def _told(self, text: str, kind: str) -> str:
+    def _told(self, text: str, cause: Cause) -> str:
         """A string whose key says it is a secret."""
         if self._names.harmless(text):
             return self._string(text)
-        return self._mark(kind, text)
+        return self._mark(cause, text)
 
-    def _carrier(self, member: Mapping[str, Json], kind: str, depth: int) -> dict[str, Json]:
+    def _carrier(self, member: Mapping[str, Json], cause: Cause, depth: int) -> dict[str, Json]:
         """``password: {value: x}``: the key tells for what the object below it carries."""
         result = self._object(member, depth + 1)
         for key in CARRIERS & result.keys():
             carried = result[key]
             if isinstance(carried, str) and not self._names.harmless(carried):
-                result[key] = self._mark(kind, carried)
+                result[key] = self._mark(cause, carried)
         return result
 
     def _list(self, items: list[Json] | tuple[Json, ...], depth: int) -> list[Json]:
         texts = [item for item in items if isinstance(item, str)]
         if len(texts) != len(items):
             return [self.any(item, depth) for item in items]
-        told = hidden_arguments(texts, self._names, self._mark)
+        told = hidden_arguments(texts, self._names, self._argument)
         return [self._string(text) if new is None else new for text, new in zip(texts, told, strict=True)]
 
-    def hidden(self, value: Json, kind: str, depth: int) -> Json:
+    def hidden(self, value: Json, cause: Cause, depth: int) -> Json:
         """Returns the shape of ``value``: keys and emptiness stay, every scalar is replaced."""
         if depth >= MAX_DEPTH:
             raise RedactionError(f"nested deeper than {MAX_DEPTH} levels")
         if isinstance(value, Mapping):
             return {
-                self._string(str(key)): self.hidden(entry, kind, depth + 1) for key, entry in value.items()
+                self._string(str(key)): self.hidden(entry, cause, depth + 1) for key, entry in value.items()
             }
         if isinstance(value, list | tuple):
-            return [self.hidden(entry, kind, depth + 1) for entry in value]
+            return [self.hidden(entry, cause, depth + 1) for entry in value]
         if value is None or value == "":
             return value
-        return self._mark(kind, value if isinstance(value, str) else str(value))
+        return self._mark(cause, value if isinstance(value, str) else str(value))
 
     def _without_helm_record(self, data: Json, depth: int) -> Json:
         """A release record packs whole manifests; it goes even where values may stay."""
         if not isinstance(data, Mapping) or not isinstance(data.get(_HELM_RECORD), str):
             return self.any(data, depth)
         rest = {key: value for key, value in data.items() if key != _HELM_RECORD}
-        return {**self.any(rest, depth), _HELM_RECORD: self._mark("compressed", data[_HELM_RECORD])}
+        return {**self.any(rest, depth), _HELM_RECORD: self._mark(_RELEASE, data[_HELM_RECORD])}
 
     def _is_allowed(self, value: Mapping[str, Json]) -> bool:
         metadata: Any = value.get("metadata")
@@ -234,8 +233,11 @@ class _Walk:
         place = f"{metadata.get('namespace', '')}/{metadata.get('name', '')}"
         return any(fnmatchcase(place, pattern) for pattern in self._rules.allowed)
 
-    def _mark(self, kind: str, value: str) -> str:
-        return self._rules.marker.mark_text(kind, value, self._counts)
+    def _argument(self, kind: str, value: str) -> str:
+        return self._mark(structural(kind, "argument"), value)
+
+    def _mark(self, cause: Cause, value: str) -> str:
+        return self._rules.marker.mark_text(cause, value, self._counts)
 
 
 def _data_kind(value: Mapping[str, Json]) -> str:

@@ -11,20 +11,25 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from collector.records import Json
 from collector.redaction import encoded, jsontext, spans
 from collector.redaction.armour import Armour
+from collector.redaction.causes import Counts, Span, structural
 from collector.redaction.engines import Engines
 from collector.redaction.errors import RedactionError
 from collector.redaction.gate import Gate
-from collector.redaction.linefilter import MAX_LINE, LineFilter
+from collector.redaction.linefilter import MAX_LINE, OVERLONG, LineFilter
 from collector.redaction.lures import Lures
 from collector.redaction.marker import Marker
-from collector.redaction.rules import Rules, Span, TextRule
+from collector.redaction.places import placed
+from collector.redaction.rules import Rules, TextRule
 from collector.redaction.structure import Structure
 
 LINE_SECONDS = 5.0
 """Longest time the rules may take for one line before it is withheld."""
 
+_LINE = structural("line", "unreadable-line")
+_ENCODED = structural("encoded")
 _PASSES = 8
 _JSON_LEVELS = 2
 _ENCODED_LEVELS = 3
@@ -43,36 +48,77 @@ class _OverdueError(Exception):
     """The time for one line is over."""
 
 
+class Searches:
+    """What is dear to make and the same for every entry. Immutable, thread-safe."""
+
+    def __init__(self, rules: Rules, engines: Engines) -> None:
+        self.lures = Lures(rules.names, rules.dropped_annotations, rules.encoded_words, engines)
+        self.gate = Gate(rules.text, self.lures, engines)
+        self.hidden = re.compile(b"|".join(sorted(map(re.escape, self.lures.encoded))))
+        self.armour = Armour(rules.blocks)
+
+
 class TextEngine:
-    """The text rules and all that feeds on them. Holds no state between calls; thread-safe."""
+    """The text rules and all that feeds on them. Holds no state between calls; thread-safe.
+
+    Args:
+        entry: path of the entry it is for: rules for others are left out. None: every rule applies.
+    """
 
     def __init__(
-        self, rules: Rules, marker: Marker, engines: Engines, *, configmap_values: tuple[str, ...] = ()
+        self,
+        rules: Rules,
+        marker: Marker,
+        searches: Searches,
+        *,
+        configmap_values: tuple[str, ...] = (),
+        entry: str | None = None,
     ) -> None:
+        self._rules = rules
+        self._searches = searches
+        self._configmap_values = configmap_values
+        self._off = frozenset(
+            rule for rule, entries in rules.limits if entry is not None and not entries.hold(entry)
+        )
+        self._places = tuple(place for place in rules.places if entry is None or place.entries.hold(entry))
         self.names = rules.names
         self.marker = marker
-        self._lures = Lures(rules.names, rules.dropped_annotations, rules.encoded_words, engines)
-        self.gate = Gate(rules.text, self._lures, engines)
-        self._hidden = re.compile(b"|".join(sorted(map(re.escape, self._lures.encoded))))
-        self.armour = Armour(rules.blocks)
-        self._formal = tuple(rule for rule in rules.text if rule.formal)
+        self.gate = searches.gate
+        self.armour = searches.armour
         self._structure = Structure(rules, marker, self.gate, self.string, configmap_values)
+
+    def within(self, entry: str | None) -> TextEngine:
+        """Returns the engine for the entry at this path. Rules for others cost time in it, no more."""
+        if entry is None or not self._rules.limited:
+            return self
+        return TextEngine(
+            self._rules,
+            self.marker,
+            self._searches,
+            configmap_values=self._configmap_values,
+            entry=entry,
+        )
 
     @property
     def structure(self) -> Structure:
         """The structural rules, wired to these text rules."""
         return self._structure
 
-    def string(self, text: str, counts: Counter[str], level: int = 0) -> str:
+    def placed(self, item: dict[str, Json], counts: Counts) -> dict[str, Json]:
+        """Returns a Kubernetes object without what the customer's places say."""
+        hidden = self._structure.hidden
+        return placed(item, self._places, marker=self.marker, hidden=hidden, counts=counts)
+
+    def string(self, text: str, counts: Counts, level: int = 0) -> str:
         """Returns ``text``, of one line or many, redacted. ``level`` counts JSON in strings in JSON."""
         raw = text.encode("utf-8", "replace")
         filtered = LineFilter(self, counts, level).feed(raw)
         return text if filtered == raw else filtered.decode("utf-8", "replace")
 
-    def line(self, line: bytes, counts: Counter[str], level: int = 0) -> bytes:
+    def line(self, line: bytes, counts: Counts, level: int = 0) -> bytes:
         """Returns one line (no newline in it) redacted."""
         if len(line) > MAX_LINE:
-            return self.marker.mark("overlong-line", line, counts)
+            return self.marker.mark(OVERLONG, line, counts)
         limit = _Limit(level, time.monotonic() + LINE_SECONDS)
         try:
             for _ in range(_PASSES):
@@ -81,28 +127,21 @@ class TextEngine:
                     return line
                 line = cleaned
         except _OverdueError:
-            return self.marker.mark("line", line, counts)
-        return self.marker.mark("line", line, counts)
+            return self.marker.mark(_LINE, line, counts)
+        return self.marker.mark(_LINE, line, counts)
 
     def formally(self, text: bytes) -> bool:
         """True when a value whose form alone convicts it stands in ``text``."""
-        return any(next(rule.spans(line), None) for line in text.split(b"\n") for rule in self._formal)
+        formal = [rule for rule in self._rules.text if rule.formal and rule.id not in self._off]
+        return any(next(rule.spans(line), None) for line in text.split(b"\n") for rule in formal)
 
-    def _pass(self, line: bytes, counts: Counter[str], limit: _Limit) -> bytes:
+    def _pass(self, line: bytes, counts: Counts, limit: _Limit) -> bytes:
         found = self._found(line, limit)
-        if limit.level < _JSON_LEVELS and (found or self._lures.tells(line)):
+        if limit.level < _JSON_LEVELS and (found or self._searches.lures.tells(line)):
             read = self._as_json(line, counts, limit)
             if read is not None:
                 return read
-        return self._replace(line, found, counts)
-
-    def _replace(self, line: bytes, found: list[Span], counts: Counter[str]) -> bytes:
-        parts: list[bytes] = []
-        at = 0
-        for start, end, kind in found:
-            parts += (line[at:start], self.marker.mark(kind, line[start:end], counts))
-            at = end
-        return b"".join((*parts, line[at:])) if parts else line
+        return self.marker.replaced(line, found, counts)
 
     def _found(self, line: bytes, limit: _Limit) -> list[Span]:
         """Returns the merged spans of values in ``line``, outside of placeholders."""
@@ -125,16 +164,17 @@ class TextEngine:
 
     def _matches(self, view: bytes, rules: list[TextRule], limit: _Limit) -> Iterator[Span]:
         for rule in rules:
-            yield from rule.spans(view)
+            if rule.id not in self._off:
+                yield from rule.spans(view)
             if time.monotonic() > limit.until:
                 raise _OverdueError
 
     def _encoded(self, view: bytes, limit: _Limit) -> Iterator[Span]:
-        for start, end, plain in encoded.decoded_runs(view, self._hidden):
+        for start, end, plain in encoded.decoded_runs(view, self._searches.hidden):
             if LineFilter(self, Counter(), limit.level + 1).feed(plain) != plain:
-                yield start, end, "encoded"
+                yield start, end, _ENCODED
 
-    def _as_json(self, line: bytes, counts: Counter[str], limit: _Limit) -> bytes | None:
+    def _as_json(self, line: bytes, counts: Counts, limit: _Limit) -> bytes | None:
         """Returns the line redacted if it is JSON, or ends with it; None if it is to be taken as text."""
         found = jsontext.find(line)
         if found is None:
@@ -143,14 +183,14 @@ class TextEngine:
         assigned = _ASSIGNED.search(prefix)
         if assigned and self.names.kind(assigned[1].decode("latin-1")):
             return None
-        local: Counter[str] = Counter()
+        local: Counts = Counter()
         try:
             value = self._structure.value(found.value, local, limit.level + 1)
         except RedactionError:
-            return self.marker.mark("line", line, counts)
+            return self.marker.mark(_LINE, line, counts)
         if found.ambiguous:
             # Written anew it would lose a member; as text it is safe only if no place in it tells.
-            return None if value == found.value else self.marker.mark("line", line, counts)
+            return None if value == found.value else self.marker.mark(_LINE, line, counts)
         tail = line[found.start :] if value == found.value else found.dump(value)
         counts.update(local)
-        return self._replace(prefix, self._found(prefix, limit), counts) + tail
+        return self.marker.replaced(prefix, self._found(prefix, limit), counts) + tail

@@ -10,11 +10,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from collector.bundle import layout
 from collector.bundle.reader import BundleReader
 from collector.cli import main as cli
 from collector.core.errors import ExitStatus, WithheldError
 from collector.demo.recording import Recording
-from collector.records import Json, Redacted
+from collector.records import Json, Objects, Redacted
 from collector.redaction import Redactor
 from collector.redaction.canary import LOG
 from tests.lib.edits import with_log
@@ -65,22 +66,39 @@ def test_without_it_the_same_words_pass(tmp_path: Path) -> None:
     assert problems(result.bundle.path) == ()
 
 
-def pass_through(self: Redactor, chunks: Iterable[bytes], counts: object) -> Iterator[Redacted]:
+def pass_through(self: Redactor, chunks: Iterable[bytes], *_: object) -> Iterator[Redacted]:
     return (Redacted(chunk) for chunk in chunks)
 
 
-def pass_document(self: Redactor, value: Json, counts: object) -> Redacted:
+def pass_document(self: Redactor, value: Json, *_: object) -> Redacted:
     return Redacted(json.dumps(value).encode())
 
 
-@pytest.mark.parametrize(("method", "broken"), [("lines", pass_through), ("document", pass_document)])
+def pass_objects(self: Redactor, record: Objects, counts: object) -> Iterator[Redacted]:
+    return (Redacted(json.dumps(item).encode()) for item in record.items)
+
+
+def pass_name(self: Redactor, path: str, counts: object, *, own: int) -> str:
+    return path
+
+
+@pytest.mark.parametrize(
+    ("method", "broken"),
+    [
+        ("lines", pass_through),
+        ("document", pass_document),
+        ("objects", pass_objects),
+        ("name", pass_name),
+    ],
+)
 def test_an_engine_that_lets_everything_through_is_found_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, broken: object
 ) -> None:
     monkeypatch.setattr(Redactor, method, broken)
-    with pytest.raises(WithheldError, match="secret was found"):
+    with pytest.raises(WithheldError, match="secret was found") as caught:
         collect(recording(), tmp_path)
     assert list(tmp_path.iterdir()) == []
+    assert "cnry" not in caught.value.why
 
 
 def run_cli(*arguments: str) -> int:
@@ -138,11 +156,37 @@ def test_text_goes_through_the_filter(
     assert b"2 values hidden" in capfdbinary.readouterr().err
 
 
-def test_what_was_hidden_is_shown_by_kind_and_entry(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def shown(bundle: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
     assert run_cli("bundle", "show", "--redactions", str(bundle)) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert any(line.startswith("cluster-resources/") and "password" in line for line in lines)
-    assert lines[-1].startswith("in all: ")
+    return capsys.readouterr().out.splitlines()
+
+
+def test_what_was_hidden_is_shown_by_rule_and_entry(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = shown(bundle, capsys)
+    pods = lines.index("cluster-resources/pods/conductor.json")
+    assert "structure:" in lines[pods + 1]
+    assert any(line.startswith("    structure:") and "values in" in line for line in lines)
+    assert next(line for line in reversed(lines) if not line.startswith(" ")).startswith("in all: ")
+    assert all(len(line) < 80 for line in lines if "/" not in line)
+    assert "cnry" not in "".join(lines)
+    run_cli("clean", "--spec", str(spec_with_rule(tmp_path)), str(bundle))
+    lines = shown(Path(capsys.readouterr().out.strip()), capsys)
+    assert "    customer:site-code: 1 value in 1 entry" in lines
+    assert "structure:" in lines[lines.index("cluster-resources/pods/conductor.json") + 1]
+
+
+def test_without_a_ledger_the_manifest_is_asked(
+    bundle: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layout, "REDACTION_LEDGER", "not/there.json")
+    lines = shown(bundle, capsys)
+    assert any(line.startswith("in all: ") for line in lines)
+    assert not any("structure:" in line for line in lines)
+
+
+def test_the_run_of_a_bundle_is_shown(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_cli("bundle", "show", str(bundle)) == 0
     assert "bundle_id" in capsys.readouterr().out
 

@@ -28,6 +28,7 @@ from collector.records import (
     Record,
     Status,
 )
+from collector.redaction import Ledger, RedactionError, Redactor
 from tests.lib.bundles import NAME, STARTED, log_text, manifest_of, piece
 from tests.lib.planted import shipped_redactor
 
@@ -45,10 +46,18 @@ class Desk:
     def __init__(self, folder: Path, budget: int = 100 * MIB) -> None:
         self.folder = folder
         self.budget = Budget(budget)
+        self.ledger = Ledger(apart="canary")
         self.writer = BundleWriter(folder / NAME, mtime=STARTED)
 
     def pen(self, *, vital: bool = True) -> Pen:
-        return Pen("test", redactor=shipped_redactor(), writer=self.writer, budget=self.budget, vital=vital)
+        return Pen(
+            "test",
+            redactor=shipped_redactor(),
+            writer=self.writer,
+            ledger=self.ledger,
+            budget=self.budget,
+            vital=vital,
+        )
 
     def sealed(self) -> BundleReader:
         return BundleReader(self.writer.seal(manifest_of).path)
@@ -107,6 +116,45 @@ def test_what_redaction_cannot_do_is_withheld_and_said(desk: Desk) -> None:
     assert (gap.subject, gap.status) == (PODS, Status.FAILED)
     with desk.sealed() as reader:
         assert b"first" not in reader.read(PODS)
+
+
+def test_the_name_of_an_entry_is_redacted_and_its_content_is_kept(desk: Desk) -> None:
+    secret = "ghp_hunter2hunter2hunter2hunter2hunter2h"
+    pen = desk.pen()
+    pen.take(Lines(path=f"cluster-resources/pods/logs/{secret}/web/app.log", chunks=[b"hello\n"], limit=MIB))
+    (entry,) = desk.writer.entries
+    assert secret not in entry.path
+    assert entry.path.startswith("cluster-resources/pods/logs/redacted~token~")
+    assert entry.path.endswith("/web/app.log")
+    with desk.sealed() as reader:
+        assert reader.read(entry.path) == b"hello\n"
+        assert reader.verify().problems == ()
+    assert desk.ledger.content()["entries"] == {entry.path: {"forge-token": 1}}
+
+
+def test_a_name_that_cannot_be_redacted_is_not_told(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> str:
+        raise RedactionError("broken")
+
+    monkeypatch.setattr(Redactor, "name", broken)
+    pen = desk.pen()
+    pen.take(lines([b"hello\n"]))
+    assert (desk.writer.entries, pen.withheld) == ((), 1)
+    (gap,) = pen.gaps
+    assert LOG not in gap.subject + gap.reason
+
+
+def test_what_was_hidden_is_counted_by_rule_and_entry(desk: Desk) -> None:
+    pen = desk.pen()
+    pen.take(lines([b"password=hunter2 --token hunter2\n"]))
+    pen.take(pods([{"metadata": {"name": "web"}, "spec": {"password": "hunter2"}}]))
+    ledger = desk.ledger.content()
+    assert ledger["entries"] == {
+        LOG: {"assignment": 1, "flag": 1},
+        PODS: {"structure:telling-key": 1},
+    }
+    assert ledger["kinds"] == {"password": 2, "token": 1}
+    assert "hunter2" not in json.dumps(ledger)
 
 
 def test_the_words_of_a_gap_are_redacted_too(desk: Desk) -> None:

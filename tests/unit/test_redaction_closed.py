@@ -12,7 +12,8 @@ import pytest
 
 from collector.records import Objects
 from collector.redaction import RedactionError, Redactor, Rules
-from collector.redaction.rules import Scan, Span, TextRule
+from collector.redaction.causes import Span
+from collector.redaction.rules import Scan, TextRule
 from tests.lib.planted import by_kind, secrets_of, shipped_rules, unmarked
 
 RULES = shipped_rules()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +15,17 @@ import yaml
 
 from collector.core.errors import SpecError
 from collector.core.resources import config_path
+from collector.records import Objects
 from collector.redaction import (
+    RedactionError,
     Redactor,
     load_customer_rules,
     parse_customer_rules,
     with_customer_rules,
     with_profiles,
 )
+from collector.redaction.causes import Counts, Span
+from collector.redaction.custom import CustomRule
 from collector.redaction.engines import Engines, installed
 from tests.lib.planted import (
     blanked,
@@ -96,8 +102,14 @@ def test_a_pattern_that_would_bomb_another_engine_takes_no_time() -> None:
 @pytest.mark.parametrize(
     ("rule", "word"),
     [
-        ({"id": "x"}, "exactly one"),
-        ({"id": "x", "literal": "abc", "regex": "abc"}, "exactly one"),
+        ({"id": "x"}, "x: a rule needs"),
+        ({"id": "x", "literal": "abc", "regex": "abc"}, "x: a rule has either"),
+        ({"id": "x", "literal": "abc", "entries": ["/pods/*"]}, "x: in entries, '/pods/*' matches no entry"),
+        ({"id": "x", "literal": "abc", "entries": ["a//b"]}, "empty folder name"),
+        ({"id": "x", "literal": "abc", "entries": ["a/../b"]}, "no . and no .."),
+        ({"id": "x", "literal": "abc", "entries": ["a/**.log"]}, "stands alone"),
+        ({"id": "x", "literal": "abc", "entries": [""]}, "length"),
+        ({"id": "x", "literal": "abc", "entries": "a/b"}, "array"),
         ({"id": "x", "literal": "ab"}, "length"),
         ({"id": "Big Name", "literal": "abc"}, "matching regex"),
         ({"id": "x", "literal": "abc", "kinds": ["Pod"]}, "jsonPath only"),
@@ -112,6 +124,11 @@ def test_a_wrong_rule_is_refused_with_words(rule: dict[str, Any], word: str) -> 
     with pytest.raises(SpecError) as caught:
         redactor(rule)
     assert word in caught.value.message + caught.value.why
+
+
+def test_two_rules_of_one_name_are_refused() -> None:
+    with pytest.raises(SpecError, match="stands twice"):
+        redactor({"id": "x", "literal": "abc"}, {"id": "x", "literal": "def"})
 
 
 def test_a_pattern_without_the_engine_is_refused_with_the_way_out() -> None:
@@ -142,6 +159,137 @@ def test_a_place_can_be_meant_for_one_kind_only() -> None:
     item = {"spec": {"a": "x"}}
     assert redacted_object(item, kind="Pod", redactor=mine)["spec"] == {"a": "x"}
     assert by_kind(redacted_object(item, kind="Widget", redactor=mine)["spec"]["a"]) == "<site>"
+
+
+LOGS = "cluster-resources/pods/logs/shop/web/app.log"
+PODS = "cluster-resources/pods/shop.json"
+
+
+def in_every_way(mine: Redactor, text: str, entry: str | None) -> list[str]:
+    """A text after redaction as the content of an entry: as lines, objects, document, report and text."""
+    record = Objects(
+        path=entry or "", kind="PodList", api_version="v1", item_kind="Pod", items=[{"spec": {"a": text}}]
+    )
+    counts: Counts = Counter()
+    lists = mine.objects(record, counts) if entry else ()
+    pieces = [
+        *mine.lines([text.encode()], counts, entry),
+        mine.document([text], counts, entry),
+        mine.finished(text.encode(), counts, entry),
+        mine.finished(f"<!doctype html><p>{text}</p>".encode(), counts, entry),
+        *(piece for piece in lists if b"spec" in piece.data),
+    ]
+    return [by_kind(piece.data.decode()) for piece in pieces] + [by_kind(mine.text(text, counts, entry))]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "fits"),
+    [
+        ("cluster-resources/pods/logs/**", LOGS, True),
+        ("cluster-resources/pods/logs/**", PODS, False),
+        ("**/*.log", LOGS, True),
+        ("**", PODS, True),
+        ("cluster-resources/**/web/*.log", LOGS, True),
+        ("cluster-resources/**/db/*.log", LOGS, False),
+        ("cluster-resources/*", PODS, False),
+        ("cluster-resources/pods/*.json", PODS, True),
+        ("cluster-resources/pods/sh?p.json", PODS, True),
+        ("cluster-resources/pods/[a-r]*.json", PODS, False),
+        (PODS, PODS, True),
+        ("Cluster-Resources/**", PODS, False),
+    ],
+)
+def test_a_rule_applies_in_the_entries_it_names_and_in_no_others(pattern: str, path: str, fits: bool) -> None:
+    mine = redactor({"id": "project", "literal": "Nightfall", "entries": [pattern]})
+    for clean in in_every_way(mine, "project Nightfall", path):
+        assert ("<project>" in clean, "Nightfall" in clean) == (fits, not fits)
+
+
+def test_where_the_entry_is_not_known_every_rule_applies() -> None:
+    mine = redactor({"id": "project", "literal": "Nightfall", "entries": ["a/b"]})
+    assert all("Nightfall" not in clean for clean in in_every_way(mine, "project Nightfall", None))
+    assert mine.redact_event({"msg": "project Nightfall"})["msg"].startswith("project [REDACTED:project:")
+
+
+@needs_patterns
+def test_limits_of_one_rule_are_none_of_another() -> None:
+    mine = redactor(
+        {"id": "site", "regex": r"site-\d+", "entries": ["**/*.log"]},
+        {"id": "project", "literal": "Nightfall", "entries": ["**/*.json", "x/*"]},
+        {"id": "owner", "literal": "Zoë"},
+    )
+    text = "site-12 Nightfall Zoë password=hunter2"
+    counts: Counts = Counter()
+    assert by_kind(mine.text(text, counts, LOGS)) == "<site> Nightfall <owner> password=<password>"
+    assert by_kind(mine.text(text, counts, "x/y")) == "site-12 <project> <owner> password=<password>"
+    assert {cause.rule for cause in counts} == {
+        "customer:site",
+        "customer:project",
+        "customer:owner",
+        "assignment",
+    }
+
+
+def test_many_stars_take_no_time_on_a_long_path() -> None:
+    mine = redactor({"id": "x", "literal": "abc", "entries": ["/".join(["**"] * 40) + "/*a*a*a*a*a*a*a*b"]})
+    begun = time.process_time()
+    assert mine.text("abc", Counter(), "/".join(["a" * 200] * 100)) == "abc"
+    assert time.process_time() - begun < 1
+
+
+def test_a_place_can_be_meant_for_some_entries_only() -> None:
+    mine = redactor({"id": "site", "jsonPath": "spec.a", "entries": ["cluster-resources/pods/*.json"]})
+
+    def left(path: str) -> str:
+        item = {"spec": {"a": "x"}}
+        record = Objects(path=path, kind="PodList", api_version="v1", item_kind="Pod", items=[item])
+        return by_kind(b"".join(piece.data for piece in mine.objects(record, Counter())).decode())
+
+    assert '"a":"<site>"' in left(PODS)
+    assert '"a":"x"' in left("cluster-resources/services/shop.json")
+
+
+def test_a_literal_can_be_meant_for_one_place_in_objects() -> None:
+    mine = redactor({"id": "city", "literal": "Paris", "jsonPath": "spec.sites[*]", "kinds": ["Pod"]})
+    item = {"spec": {"sites": [{"in": "Paris\nor not", "Paris": ["x Paris", 3, None]}], "note": "Paris"}}
+    assert json.loads(by_kind(json.dumps(redacted_object(item, redactor=mine)["spec"]))) == {
+        "sites": [{"in": "<city>\nor not", "<city>": ["x <city>", 3, None]}],
+        "note": "Paris",
+    }
+    assert redacted_object(item, kind="Widget", redactor=mine)["spec"] == item["spec"]
+    assert redacted_text("Paris", mine) == "Paris"
+
+
+@needs_patterns
+def test_a_pattern_can_be_meant_for_one_place_in_objects() -> None:
+    mine = redactor({"id": "number", "regex": r"\d{4,}", "jsonPath": "spec.a"})
+    item = {"spec": {"a": [12345, "in 1234 of 12", True], "b": 12345}}
+    spec = json.loads(by_kind(json.dumps(redacted_object(item, redactor=mine)["spec"])))
+    assert spec == {"a": ["<number>", "in <number> of 12", True], "b": 12345}
+
+
+def test_an_object_too_deep_for_a_place_is_withheld() -> None:
+    mine = redactor({"id": "city", "literal": "Paris", "jsonPath": "spec"})
+    deep: Any = "Paris"
+    for _ in range(5000):
+        deep = [deep]
+    with pytest.raises(RedactionError, match="an object"):
+        redacted_object({"spec": deep}, redactor=mine)
+
+
+def test_a_rule_that_breaks_withholds_where_it_applies_and_nowhere_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mine = redactor({"id": "project", "literal": "Nightfall", "entries": ["**/*.log"]})
+
+    def broken(*_: object) -> Iterator[Span]:
+        raise ValueError("Nightfall")
+
+    monkeypatch.setattr(CustomRule, "spans", broken)
+    with pytest.raises(RedactionError) as caught:
+        list(mine.lines([b"project Nightfall\n"], Counter(), LOGS))
+    assert "Nightfall" not in str(caught.value)
+    assert mine.text("project Nightfall", Counter(), PODS) == "project Nightfall"
 
 
 def test_rules_from_a_file(tmp_path: Path) -> None:

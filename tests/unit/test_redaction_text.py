@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collector.redaction.causes import Counts
 from collector.redaction.linefilter import MAX_LINE
 from tests.lib.planted import (
     blanked,
@@ -199,10 +200,10 @@ def test_an_over_long_line_is_withheld_and_the_next_one_is_not() -> None:
 
 
 def test_a_line_of_50_megabytes_is_withheld_without_being_held() -> None:
-    counts: Counter[str] = Counter()
+    counts: Counts = Counter()
     chunk = b"password=hunter2 " * 4096
     pieces = [piece.data for piece in shipped_redactor().lines((chunk for _ in range(750)), counts)]
-    assert counts == {"overlong-line": 1}
+    assert counts == {("overlong-line", "structure:overlong-line"): 1}
     assert by_kind(b"".join(pieces).decode()) == "<overlong-line>"
 
 
@@ -241,10 +242,15 @@ def test_an_invented_placeholder_hides_nothing() -> None:
     assert "hunter2" not in clean
 
 
-def test_counts_are_by_kind_and_hold_no_value() -> None:
-    counts: Counter[str] = Counter()
-    shipped_redactor().text("password=hunter2 token=hunter2hunter2", counts)
-    assert counts == {"password": 1, "token": 1}
+def test_counts_are_by_rule_and_kind_and_hold_no_value() -> None:
+    counts: Counts = Counter()
+    shipped_redactor().text('password=hunter2 token=hunter2hunter2 --secret hunter2\n{"pwd":"x3"}', counts)
+    assert counts == {
+        ("password", "assignment"): 1,
+        ("token", "assignment"): 1,
+        ("secret", "flag"): 1,
+        ("password", "structure:telling-key"): 1,
+    }
 
 
 def test_plain_text_comes_back_unchanged() -> None:

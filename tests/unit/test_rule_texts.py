@@ -10,7 +10,7 @@ import pytest
 
 from collector.analysis import load_rule_texts
 from collector.analysis.engine import RULES
-from collector.redaction import Redactor, load_rules
+from collector.redaction import Counts, Redactor, load_rules
 from collector.support import load_policy
 
 TEXTS = load_rule_texts()
@@ -38,7 +38,7 @@ def test_titles_group_and_remedies_can_be_filled(rule: str) -> None:
 
 def test_our_own_words_pass_redaction_unchanged() -> None:
     redactor = Redactor(load_rules())
-    counts: Counter[str] = Counter()
+    counts: Counts = Counter()
     words = [
         w for t in TEXTS.values() for w in (t.title, t.remedy.format_map(FILL), *t.ask, " ".join(t.reads))
     ]
