@@ -20,6 +20,7 @@ from collector.redaction import Counts, Ledger, RedactionError, Redactor, by_kin
 _SUFFIX = ".tar.zst"
 _LARGEST_DOCUMENT = 32 * 1024 * 1024
 _DOCUMENTS = (".json", ".html", ".md", ".yaml", ".txt")
+_OBJECTS = ".json"
 _WITHHELD = "could not be redacted and was withheld"
 
 
@@ -94,7 +95,10 @@ class _Copier:
 
     def _pieces(self, entry: Entry, counts: Counts) -> Iterator[Redacted]:
         """Whole documents as such, so that places in them count, and everything else as text."""
-        if entry.path.endswith(_DOCUMENTS) and entry.size <= _LARGEST_DOCUMENT:
+        whole = entry.path.endswith(_DOCUMENTS) and entry.size <= _LARGEST_DOCUMENT
+        if not whole and entry.path.endswith(_OBJECTS) and self._redactor.needs_whole(entry.path):
+            raise RedactionError("a rule looks at places in it, and it is too large to be read whole")
+        if whole:
             yield self._redactor.finished(self._reader.read(entry.path), counts, entry.path)
         else:
             yield from self._redactor.lines(self._reader.open(entry.path), counts, entry.path)

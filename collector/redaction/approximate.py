@@ -64,11 +64,21 @@ def approximated(pattern: re.Pattern[bytes], *, name: str = "") -> str:
     return _Writer(replaced).opening(list(tree))
 
 
-class _Writer:
-    """``replaced``: group number to what stands for that group."""
+def written(nodes: Iterable[Any]) -> str:
+    """Returns a part of a parse tree in RE2's syntax, without limits to repeats, as they cost time.
 
-    def __init__(self, replaced: dict[int, str]) -> None:
+    Raises:
+        ValueError: as ``approximated``.
+    """
+    return _Writer({}, widest=1).sequence(nodes)
+
+
+class _Writer:
+    """``replaced``: group number to what stands for that group; ``widest``: largest limit that is kept."""
+
+    def __init__(self, replaced: dict[int, str], widest: int = _WIDEST_REPEAT) -> None:
         self._replaced = replaced
+        self._widest = widest
         self._writers: dict[Any, Callable[[Any], str]] = {
             op.LITERAL: _either_case,
             op.NOT_LITERAL: lambda code: f"[^{_byte(code)}]",
@@ -76,7 +86,7 @@ class _Writer:
             op.IN: self._class,
             op.BRANCH: lambda argument: self._branch(argument[1]),
             op.SUBPATTERN: self._group,
-            op.ATOMIC_GROUP: lambda nodes: f"(?:{self._sequence(nodes)})",
+            op.ATOMIC_GROUP: lambda nodes: f"(?:{self.sequence(nodes)})",
             op.GROUPREF: lambda _: _ANYTHING,
             op.GROUPREF_EXISTS: lambda argument: self._branch([argument[1], argument[2] or []]),
             op.AT: lambda place: _PLACES.get(place, ""),
@@ -89,10 +99,11 @@ class _Writer:
         if nodes and nodes[0][0] is op.ASSERT_NOT:
             direction, inner = nodes[0][1]
             if direction < 0 and len(inner) == 1 and inner[0][0] is op.IN:
-                return f"(?:(?m:^)|{self._class(inner[0][1], negate=True)})" + self._sequence(nodes[1:])
-        return self._sequence(nodes)
+                return f"(?:(?m:^)|{self._class(inner[0][1], negate=True)})" + self.sequence(nodes[1:])
+        return self.sequence(nodes)
 
-    def _sequence(self, nodes: Iterable[Any]) -> str:
+    def sequence(self, nodes: Iterable[Any]) -> str:
+        """Returns pieces of a pattern one after the other."""
         return "".join(self._node(kind, argument) for kind, argument in nodes)
 
     def _node(self, kind: Any, argument: Any) -> str:
@@ -105,15 +116,15 @@ class _Writer:
         return written
 
     def _group(self, argument: Any) -> str:
-        return self._replaced.get(argument[0]) or f"(?:{self._sequence(argument[3])})"
+        return self._replaced.get(argument[0]) or f"(?:{self.sequence(argument[3])})"
 
     def _branch(self, alternatives: Iterable[Any]) -> str:
-        return f"(?:{'|'.join(self._sequence(nodes) for nodes in alternatives)})"
+        return f"(?:{'|'.join(self.sequence(nodes) for nodes in alternatives)})"
 
     def _repeat(self, low: int, high: int, nodes: Any) -> str:
         least = min(int(low), _MOST_NEEDED)
-        most = str(int(high)) if int(high) <= _WIDEST_REPEAT else ""
-        return f"(?:{self._sequence(nodes)}){{{least},{most}}}"
+        most = str(int(high)) if int(high) <= self._widest else ""
+        return f"(?:{self.sequence(nodes)}){{{least},{most}}}"
 
     def _class(self, members: Iterable[Any], *, negate: bool = False) -> str:
         written: list[str] = []

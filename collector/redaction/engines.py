@@ -12,8 +12,8 @@ _SET_MEMORY = 64 * 1024 * 1024
 Positions = Callable[[bytes], list[int]]
 """(text) -> where one of the literals begins, in order; hits inside other hits may be left out."""
 
-Test = Callable[[bytes], bool]
-"""(text) -> whether one of the patterns matches in it."""
+Sieve = Callable[[bytes], Sequence[int]]
+"""(text) -> the numbers of the patterns that match in it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +46,8 @@ class Engines:
         find = automaton.find_matches_as_indexes
         return lambda text: {hit[0] for hit in find(text, overlapping=True)}
 
-    def test(self, patterns: Sequence[str]) -> Test | None:
-        """Returns a test for ``patterns``, each in RE2's syntax; None without RE2.
+    def sieve(self, patterns: Sequence[str]) -> Sieve | None:
+        """Returns a search for ``patterns``, each in RE2's syntax, all at once; None without RE2.
 
         Raises:
             ValueError: RE2 refuses one of them.
@@ -62,7 +62,7 @@ class Engines:
         except self.patterns.error as error:
             raise ValueError(str(error)) from error
         match = union.Match
-        return lambda text: bool(match(text))
+        return lambda text: match(text) or ()
 
     def compiled(self, pattern: str, *, ignore_case: bool = False, one_line: bool = False) -> Any:
         """Returns ``pattern`` compiled by RE2, over bytes; None without RE2.

@@ -34,6 +34,7 @@ class Lures:
         pattern: for one or many lines; ``re`` and RE2 read it alike.
         patterns: one of these matches in every line with a literal that no rule matches as it stands.
         name: a telling name, as a pattern that matches more than those.
+        short_name: the same from the telling word on, to be found inside a name.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Lures:
         word = _telling(names.literals)
         short = "|".join(map(re.escape, settings))
         self.name = f"(?:{_NAME}{word}{_NAME})"
+        self.short_name = f"(?:{word}{_NAME})"
         self.pattern = "|".join(
             (
                 rf"""{word}[^\s"'\\:=]*["'\\\]\s]*[:=]""",
@@ -70,11 +72,12 @@ class Lures:
         )
         self.patterns = (self.pattern, "%[0-7][0-9A-Fa-f]")
         search = re.compile(self.pattern.encode()).search
-        self._test = engines.test([self.pattern]) or (lambda line: search(line) is not None)
+        found = engines.compiled(self.pattern)
+        self._search = found.search if found else search
 
     def tells(self, line: bytes) -> bool:
         """True when the places of values in ``line``, read as JSON, could tell something."""
-        return self._test(line)
+        return self._search(line) is not None
 
 
 def _telling(literals: Collection[str]) -> str:

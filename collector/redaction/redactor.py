@@ -150,6 +150,10 @@ class Redactor:
             lines = LineFilter(engine, counts)
             return Redacted(b"".join(map(lines.feed, stream.blocks((data,), self._engine.marker, counts))))
 
+    def needs_whole(self, entry: str) -> bool:
+        """True when a customer's rule looks at places in objects of this entry: its text is not enough."""
+        return self._engine.within(entry).has_places
+
     def redact_event(self, event: MutableMapping[str, Any]) -> dict[str, Any]:
         """Returns one event of our own log redacted; one that cannot be is replaced by words that say so."""
         counts: Counts = Counter()
@@ -213,7 +217,7 @@ def _json(engine: TextEngine, data: bytes, counts: Counts) -> bytes | None:
     found = jsontext.find(data)
     if found is None:
         return None
-    clean = engine.structure.value(found.value, counts)
+    clean = engine.structure.value(engine.placed_in(found.value, counts), counts)
     if found.ambiguous and clean != found.value:
         raise RedactionError("a key stands twice in it")
     if clean == found.value:

@@ -109,6 +109,22 @@ class TextEngine:
         hidden = self._structure.hidden
         return placed(item, self._places, marker=self.marker, hidden=hidden, counts=counts)
 
+    def placed_in(self, document: Json, counts: Counts) -> Json:
+        """Returns a document with ``placed`` applied to the objects it lists, or to itself if it is one."""
+        if not self._places:
+            return document
+        if isinstance(document, dict) and isinstance(document.get("items"), list):
+            return {**document, "items": self.placed_in(document["items"], counts)}
+        if isinstance(document, list):
+            return [self.placed(item, counts) if isinstance(item, dict) else item for item in document]
+        is_object = isinstance(document, dict) and {"apiVersion", "kind"} <= document.keys()
+        return self.placed(document, counts) if is_object else document
+
+    @property
+    def has_places(self) -> bool:
+        """True when only whole objects can be redacted."""
+        return bool(self._places)
+
     def string(self, text: str, counts: Counts, level: int = 0) -> str:
         """Returns ``text``, of one line or many, redacted. ``level`` counts JSON in strings in JSON."""
         raw = text.encode("utf-8", "replace")
@@ -156,7 +172,7 @@ class TextEngine:
         decoded = spans.percent_decoded(view)
         if decoded:
             plain, origin = decoded
-            inside = (*self._matches(plain, self.gate.literally(view), limit), *self.armour.inline(plain))
+            inside = (*self._matches(plain, self.gate.rules(plain), limit), *self.armour.inline(plain))
             found += spans.encoded_again(inside, origin)
         if limit.level < _ENCODED_LEVELS:
             found += self._encoded(view, limit)

@@ -114,7 +114,8 @@ class Redaction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     ``config_map_values`` are ConfigMaps (``namespace/name``) whose values may be kept, subject to the text
     rules. ``profiles`` add personal data: emails, addresses, hostnames. ``rules`` are the site's own; each
-    has an ``id`` and one of ``literal``, ``regex`` (RE2) and ``jsonPath``.
+    has an ``id``, and a ``literal`` or a ``regex`` (RE2), or a ``jsonPath``, or both: then it looks for the
+    one at the other only. ``entries`` (``cluster-resources/pods/logs/**``) limit a rule to such paths.
     """
 
     config_map_values: tuple[str, ...] = ()
