@@ -6,16 +6,18 @@ asks the original before anything is replaced.
 
 from __future__ import annotations
 
+import functools
 import re
 import re._constants as op  # type: ignore[import-not-found] # the parse tree has no public door
 import re._parser as parser  # type: ignore[import-not-found] # nor has its parser
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from collector.redaction.rules import FormalRule, NamedRule, TextRule
 
 _WIDEST_REPEAT = 64
 _MOST_NEEDED = 24
+_CACHED = 256
 _CATEGORIES = {
     op.CATEGORY_DIGIT: r"\d",
     op.CATEGORY_NOT_DIGIT: r"\D",
@@ -59,9 +61,14 @@ def approximated(pattern: re.Pattern[bytes], *, name: str = "") -> str:
     Raises:
         ValueError: it has something that this module does not know.
     """
-    tree = parser.parse(pattern.pattern, pattern.flags)
     replaced = {pattern.groupindex["name"]: name} if name else {}
-    return _Writer(replaced).opening(list(tree))
+    return _Writer(replaced).opening(parsed(pattern))
+
+
+@functools.lru_cache(_CACHED)
+def parsed(pattern: re.Pattern[bytes]) -> tuple[tuple[Any, Any], ...]:
+    """Returns the parse tree of a pattern, which several readers want and which takes a while to make."""
+    return tuple(parser.parse(pattern.pattern, pattern.flags))
 
 
 def written(nodes: Iterable[Any]) -> str:
@@ -94,7 +101,7 @@ class _Writer:
             op.ASSERT_NOT: lambda _: "",
         }
 
-    def opening(self, nodes: list[Any]) -> str:
+    def opening(self, nodes: Sequence[Any]) -> str:
         """Returns a whole pattern: only here can a look behind be kept, as the character it looks at."""
         if nodes and nodes[0][0] is op.ASSERT_NOT:
             direction, inner = nodes[0][1]

@@ -1,4 +1,12 @@
-"""Base64 inside text: what a run of it says once decoded, and bare lines of key material."""
+"""Base64 inside text: what a run of it says once decoded, and bare lines of key material.
+
+Entered, three levels deep and in any order: base64, URL escapes, JSON in strings. A run of base64 below that
+is taken for a secret if it decodes to text with a telling word. Compressed content (gzip, zstd, xz, bzip2,
+zip) in base64 is never entered: the rule ``compressed`` takes all of it, up to base64 of base64 of base64 of
+gzip. Not entered, and so only as safe as what stands around it: base64 of what is no text, of text without
+any of ``encodedWords`` (``encodedTwice`` where it is encoded twice over), of three times encoded text with
+nothing telling beside it; hexadecimal, base32, quoted-printable; anything encrypted.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +14,7 @@ import base64
 import binascii
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 # 16 characters hold 12 bytes, about the shortest telling text ("password=abc").
 _RUN = re.compile(rb"[A-Za-z0-9+/_-]{16,}={0,2}")
@@ -67,17 +75,33 @@ def key_material(block: bytes) -> Iterator[tuple[int, int, tuple[int, int]]]:
 def forms(word: str) -> frozenset[bytes]:
     """Returns what a base64 run that encodes ``word`` contains, in lower case.
 
-    For each of the three places it can start at within a group only the characters that depend on the word
-    alone. A word of small letters stands for three spellings, any other for itself.
+    A word of small letters stands for three spellings, any other for itself.
     """
+    return _told(run for spelling in _spellings(word) for run in _runs(spelling))
+
+
+def forms_twice(word: str) -> frozenset[bytes]:
+    """Returns what a base64 run contains that encodes a base64 run that encodes ``word``, in lower case."""
+    once = (run for spelling in _spellings(word) for run in _runs(spelling))
+    return _told(again for run in once for again in _runs(run))
+
+
+def _spellings(word: str) -> set[bytes]:
     plain = word.isalpha() and word.islower()
-    found = set()
-    for spelling in {word, word.upper(), word.capitalize()} if plain else {word}:
-        for before in range(3):
-            run = base64.b64encode(b"\0" * before + spelling.encode())
-            run = run[-(-before * 8 // 6) : (before + len(spelling)) * 8 // 6].lower()
-            found |= {run, run.translate(_TO_URL_SAFE)}
-    return frozenset(form for form in found if len(form) >= _SHORTEST_FORM)
+    return {each.encode() for each in ({word, word.upper(), word.capitalize()} if plain else {word})}
+
+
+def _runs(text: bytes) -> Iterator[bytes]:
+    """Yields, for each place in a group of three that ``text`` can start at, what depends on it alone."""
+    for before in range(3):
+        run = base64.b64encode(b"\0" * before + text)[-(-before * 8 // 6) : (before + len(text)) * 8 // 6]
+        yield run
+        if run.translate(_TO_URL_SAFE) != run:
+            yield run.translate(_TO_URL_SAFE)
+
+
+def _told(runs: Iterable[bytes]) -> frozenset[bytes]:
+    return frozenset(run.lower() for run in runs if len(run) >= _SHORTEST_FORM)
 
 
 def _decode(run: bytes) -> bytes | None:

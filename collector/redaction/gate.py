@@ -17,7 +17,7 @@ from collector.redaction.approximate import approximation
 from collector.redaction.engines import Engines, Positions, Sieve
 from collector.redaction.lures import Lures
 from collector.redaction.rules import Scan, TextRule
-from collector.redaction.signs import either, signs
+from collector.redaction.signs import either, needed, signs
 
 _SHORT = 4
 _GROUP_OF_SHORT = 12
@@ -50,7 +50,7 @@ class Gate:
         self._choice = _Choice(rules, engines, sifted if self._sieve else (), self._sieve)
         words = _words(rules) | lures.literals
         if self._sieve:
-            self._look = _signed(engines.compiled(signs(rules, lures, words), one_line=True))
+            self._look = _signed(engines.compiled(signs(rules, patterns, lures, words), one_line=True))
             self._scanned = _scanned(direct, engines)
         else:
             self._look = _lettered(words | lures.encoded, engines)
@@ -203,10 +203,9 @@ def _add_lines(block: bytes, hits: Iterable[int], found: dict[int, int]) -> None
 
 def _finders(words: Iterable[bytes], engines: Engines) -> list[Positions]:
     """Returns searches for ``words`` in small groups, short words apart: a large group is far slower."""
-    every = set(words)
-    needed = sorted(word for word in every if not any(o != word and o in word for o in every))
-    short = [word for word in needed if len(word) < _SHORT]
-    long = [word for word in needed if len(word) >= _SHORT]
+    every = needed(words)
+    short = [word for word in every if len(word) < _SHORT]
+    long = [word for word in every if len(word) >= _SHORT]
     return [
         engines.finder(group[at : at + size]) or _plain_finder(group[at : at + size])
         for group, size in ((short, _GROUP_OF_SHORT), (long, _GROUP))

@@ -9,12 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from collector.redaction import encoded
 from collector.redaction.engines import Engines
 from collector.redaction.names import Names
 
 _DATA = ("data", "stringdata", "binarydata")
-_OPENERS = ("--begin", "-- begin", "data:", "data'", 'data"', "\\u00", "value")
+_OPENERS = ("--begin", "-- begin", "data:", "data'", 'data"', "\\u00", "value", "%25")
 _REPEATED = "managedfields"
 _NAME = r"[\w:.\-/]*"
 
@@ -25,12 +24,12 @@ class Lures:
     Args:
         names: the vocabulary.
         dropped: annotations that are removed wherever they stand.
-        hidden: words that make base64 worth decoding.
+        hidden: what makes base64 worth decoding, in lower case.
         engines: what to search with.
 
     Attributes:
         literals: lower case; a line that ``pattern`` matches, or that opens a block, has one of them.
-        encoded: the words of ``hidden`` as they look inside base64, lower case.
+        encoded: what is ``hidden``.
         pattern: for one or many lines; ``re`` and RE2 read it alike.
         patterns: one of these matches in every line with a literal that no rule matches as it stands.
         name: a telling name, as a pattern that matches more than those.
@@ -38,11 +37,11 @@ class Lures:
     """
 
     def __init__(
-        self, names: Names, dropped: Collection[str], hidden: Collection[str], engines: Engines
+        self, names: Names, dropped: Collection[str], hidden: Collection[bytes], engines: Engines
     ) -> None:
         copies = [_REPEATED, *(name.lower().rpartition("/")[2] for name in dropped)]
         settings = names.setting_words
-        self.encoded = frozenset(form for word in hidden for form in encoded.forms(word))
+        self.encoded = frozenset(hidden)
         self.literals = frozenset(
             word.encode("ascii")
             for word in (

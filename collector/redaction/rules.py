@@ -13,12 +13,14 @@ import msgspec
 from collector.core.errors import SpecError
 from collector.core.resources import config_path
 from collector.core.yamlfile import YamlFile
+from collector.redaction import encoded
 from collector.redaction.causes import Cause, Span
 from collector.redaction.entryglobs import EntryGlobs
 from collector.redaction.names import Names, NameWords
 from collector.redaction.places import Place
 
 Kind = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{1,40}$")]
+EncodedWord = Annotated[str, msgspec.Meta(min_length=3)]
 _BARE = "value_bare"
 _FRAGMENT = re.compile(r"\{\{(\w+)\}\}")
 
@@ -113,6 +115,7 @@ class RulesFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         dropped_annotations: annotations that repeat whole objects; removed without a trace.
         encoded_words: base64 is decoded only where one of these is inside; those of small letters alone
             stand for themselves in capitals and with one capital as well.
+        encoded_twice: the same for base64 inside base64.
     """
 
     api_version: Literal["conductor-diag/v1"]
@@ -120,7 +123,8 @@ class RulesFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     names: NameWords
     fragments: dict[str, str]
     dropped_annotations: tuple[str, ...]
-    encoded_words: tuple[Annotated[str, msgspec.Meta(min_length=3)], ...]
+    encoded_words: tuple[EncodedWord, ...]
+    encoded_twice: tuple[EncodedWord, ...]
     blocks: tuple[BlockText, ...]
     rules: tuple[RuleText, ...]
 
@@ -191,6 +195,7 @@ class Rules:
     blocks: tuple[tuple[str, str], ...]
     dropped_annotations: frozenset[str]
     encoded_words: tuple[str, ...]
+    encoded_twice: tuple[str, ...]
     written: tuple[RuleText, ...]
     sha256: str
     places: tuple[Place, ...] = ()
@@ -213,6 +218,13 @@ class Rules:
             limits=(*self.limits, *limits),
             more_kinds=self.more_kinds | frozenset(kinds),
         )
+
+    @property
+    def encoded_forms(self) -> frozenset[bytes]:
+        """What makes base64 worth decoding: the words for it, encoded, in lower case."""
+        once = (encoded.forms(word) for word in self.encoded_words)
+        twice = (encoded.forms_twice(word) for word in self.encoded_twice)
+        return frozenset[bytes]().union(*once, *twice)
 
     @property
     def limited(self) -> bool:
@@ -248,6 +260,7 @@ def load_rules(path: Path | None = None) -> Rules:
         blocks=tuple((block.label, block.kind) for block in content.blocks),
         dropped_annotations=frozenset(content.dropped_annotations),
         encoded_words=content.encoded_words,
+        encoded_twice=content.encoded_twice,
         written=content.rules,
         sha256=source.sha256,
     )

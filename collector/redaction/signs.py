@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import re
 import re._constants as op  # type: ignore[import-not-found] # the parse tree has no public door
-import re._parser as parser  # type: ignore[import-not-found] # nor has its parser
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
-from collector.redaction.approximate import approximated, approximation, written
+from collector.redaction.approximate import parsed, written
 from collector.redaction.lures import Lures
 from collector.redaction.rules import FormalRule, NamedRule, TextRule
 
@@ -20,38 +19,57 @@ _ASCII = 128
 _ESCAPE = "%[0-7][0-9A-Fa-f]"
 
 
-def signs(rules: Sequence[TextRule], lures: Lures, words: Collection[bytes]) -> str:
+def signs(
+    rules: Sequence[TextRule], patterns: Sequence[str | None], lures: Lures, words: Collection[bytes]
+) -> str:
     """Returns one pattern, in RE2's syntax, that matches in every line that needs a closer look.
 
     Rules that bring a scan of their own and are not of the rules file have to be scanned for beside it.
 
     Args:
         rules: all of them.
+        patterns: their approximations.
         lures: what else makes a line worth a look.
         words: literals one of which stands in every line whose URL escapes are worth decoding.
     """
     telling = either(words)
-    escaped = (f"{telling}[^\\n]*{_ESCAPE}", f"{_ESCAPE}[^\\n]*{telling}")
-    own = (sign(rule, lures) for rule in rules)
-    return "|".join(
-        (lures.pattern, *escaped, either(lures.encoded), *(pattern for pattern in own if pattern))
-    )
+    tails = "|".join(filter(None, map(_tail, rules)))
+    parts = [
+        lures.pattern,
+        f"{telling}[^\\n]*{_ESCAPE}",
+        f"{_ESCAPE}[^\\n]*{telling}",
+        either(lures.encoded),
+        f"{lures.short_name}(?:{tails})" if tails else "",
+        *(_sign(rule, pattern) for rule, pattern in zip(rules, patterns, strict=True)),
+    ]
+    return "|".join(filter(None, parts))
 
 
-def sign(rule: TextRule, lures: Lures) -> str:
-    """Returns a pattern that every match of ``rule`` contains; empty where only its scan tells."""
+def _sign(rule: TextRule, pattern: str | None) -> str:
+    """Returns what every match of a rule contains; empty where another part or its own scan tells."""
     if isinstance(rule, NamedRule):
-        return _from_the_name_on(rule, lures) or approximation(rule, lures.name) or ""
+        return "" if _tail(rule) else pattern or ""
     if isinstance(rule, FormalRule) and (rule.scan or any(map(_is_word, rule.literals))):
-        return _from_the_literal_on(rule)
+        return _from_the_literal_on(rule) or pattern or ""
     return either(literal.encode() for literal in rule.literals) if rule.literals else ""
 
 
 def either(words: Iterable[bytes]) -> str:
-    """Returns a pattern for any of ``words`` in either case; what contains another one is left out."""
+    """Returns a pattern for any of ``words``, in either case."""
+    return f"(?i:{'|'.join(map(_escaped, needed(words)))})"
+
+
+def needed(words: Iterable[bytes]) -> list[bytes]:
+    """Returns those of ``words`` that contain no other one, in order."""
     every = set(words)
-    needed = sorted(word for word in every if not any(other != word and other in word for other in every))
-    return f"(?i:{'|'.join(map(_escaped, needed))})"
+    return sorted(word for word in every if not any(part in every for part in _parts(word)))
+
+
+def _parts(word: bytes) -> Iterator[bytes]:
+    """Yields what stands in ``word``, itself left out."""
+    for size in range(1, len(word)):
+        for at in range(len(word) - size + 1):
+            yield word[at : at + size]
 
 
 def _escaped(word: bytes) -> str:
@@ -63,28 +81,24 @@ def _is_word(literal: str) -> bool:
     return literal.isalpha()
 
 
-def _from_the_name_on(rule: NamedRule, lures: Lures) -> str:
-    """The telling word and what must follow the name; empty where that is not enough to go by."""
-    if rule.setting:
-        return ""  # other words tell as well
-    nodes = _nodes(rule.pattern)
+def _tail(rule: TextRule) -> str:
+    """Returns what must follow a telling name; empty where nothing but words and blanks need to."""
+    if not isinstance(rule, NamedRule) or rule.setting:
+        return ""  # of settings, other names tell as well
+    nodes = parsed(rule.pattern)
     group = rule.pattern.groupindex["name"]
     for at, (kind, argument) in enumerate(nodes):
         if kind is op.SUBPATTERN and argument[0] == group:
             after = nodes[at + 1 :]
-            return lures.short_name + written(after) if any(map(_shows, after)) else ""
+            return written(after) if any(map(_shows, after)) else ""
     return ""
 
 
 def _from_the_literal_on(rule: FormalRule) -> str:
     """The pattern without what need not be seen because a literal comes after it."""
-    nodes = _nodes(rule.pattern)
+    nodes = parsed(rule.pattern)
     last = max((at for at in range(len(nodes)) if _holds(nodes[at:], rule.literals)), default=0)
-    return written(nodes[last:]) if last else approximated(rule.pattern)
-
-
-def _nodes(pattern: re.Pattern[bytes]) -> list[tuple[Any, Any]]:
-    return list(parser.parse(pattern.pattern, pattern.flags))
+    return written(nodes[last:]) if last else ""
 
 
 def _holds(nodes: Iterable[tuple[Any, Any]], literals: Collection[str]) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from collector.redaction.causes import Span
 
 _NOISE = re.compile(rb"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[@-Z\\-_]|[\x00\x1b]")
 
 _PERCENT = re.compile(rb"%([0-7][0-9A-Fa-f])")
+_ESCAPED = re.compile(rb"""[^\s%"'<>]*+%[0-7][0-9A-Fa-f][^\s"'<>]*""")
 _NO_BREAKS = bytes.maketrans(b"\r\n", b"  ")
 
 
@@ -79,10 +80,10 @@ def restored(spans: Iterable[Span], origin: list[int]) -> list[Span]:
     return [(origin[start], origin[end - 1] + 1, cause) for start, end, cause in spans if start < end]
 
 
-def percent_decoded(line: bytes) -> tuple[bytes, list[int]] | None:
+def percent_decoded(line: bytes, places: Sequence[int] | None = None) -> tuple[bytes, list[int]] | None:
     """Returns ``line`` with its URL escapes decoded and where each byte stood, and the end; None without any.
 
-    Line breaks become spaces.
+    Line breaks become spaces. ``places``: where the bytes of ``line`` itself stood, if it was decoded before.
     """
     if b"%" not in line or not _PERCENT.search(line):
         return None
@@ -96,7 +97,14 @@ def percent_decoded(line: bytes) -> tuple[bytes, list[int]] | None:
         at = found.end()
     plain += line[at:]
     origin.extend(range(at, len(line) + 1))
+    if places is not None:
+        origin = [places[at] for at in origin]
     return bytes(plain).translate(_NO_BREAKS), origin
+
+
+def escaped_runs(line: bytes) -> Iterator[re.Match[bytes]]:
+    """Yields the words of ``line`` that have URL escapes in them."""
+    return _ESCAPED.finditer(line)
 
 
 def encoded_again(spans: Iterable[Span], origin: list[int]) -> list[Span]:

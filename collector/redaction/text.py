@@ -33,6 +33,7 @@ _ENCODED = structural("encoded")
 _PASSES = 8
 _JSON_LEVELS = 2
 _ENCODED_LEVELS = 3
+_ESCAPED_LEVELS = 3
 _ASSIGNED = re.compile(rb"""([\w.\-/]+)\\*["']?\s*(?:=|:|=>)\s*\\*["'(]?$""")
 
 
@@ -52,7 +53,7 @@ class Searches:
     """What is dear to make and the same for every entry. Immutable, thread-safe."""
 
     def __init__(self, rules: Rules, engines: Engines) -> None:
-        self.lures = Lures(rules.names, rules.dropped_annotations, rules.encoded_words, engines)
+        self.lures = Lures(rules.names, rules.dropped_annotations, rules.encoded_forms, engines)
         self.gate = Gate(rules.text, self.lures, engines)
         self.hidden = re.compile(b"|".join(sorted(map(re.escape, self.lures.encoded))))
         self.armour = Armour(rules.blocks)
@@ -169,13 +170,8 @@ class TextEngine:
         if noiseless:
             quiet, origin = noiseless
             found += spans.restored(self._matches(quiet, self.gate.rules(quiet), limit), origin)
-        decoded = spans.percent_decoded(view)
-        if decoded:
-            plain, origin = decoded
-            inside = (*self._matches(plain, self.gate.rules(plain), limit), *self.armour.inline(plain))
-            found += spans.encoded_again(inside, origin)
-        if limit.level < _ENCODED_LEVELS:
-            found += self._encoded(view, limit)
+        found += self._escaped(view, limit)
+        found += self._encoded(view, limit)
         return spans.subtract(spans.merge(found), places) if found else []
 
     def _matches(self, view: bytes, rules: list[TextRule], limit: _Limit) -> Iterator[Span]:
@@ -185,9 +181,27 @@ class TextEngine:
             if time.monotonic() > limit.until:
                 raise _OverdueError
 
+    def _escaped(self, view: bytes, limit: _Limit) -> Iterator[Span]:
+        """What shows once URL escapes are decoded, and what is still escaped after some rounds of it."""
+        decoded = spans.percent_decoded(view)
+        rounds = 0
+        while decoded is not None:
+            plain, origin = decoded
+            yield from spans.encoded_again(self._matches(plain, self.gate.rules(plain), limit), origin)
+            yield from spans.encoded_again(self.armour.inline(plain), origin)
+            yield from spans.encoded_again(self._encoded(plain, limit), origin)
+            rounds += 1
+            if rounds == _ESCAPED_LEVELS:
+                still = ((*run.span(), _ENCODED) for run in spans.escaped_runs(plain))
+                yield from spans.encoded_again(still, origin)
+                return
+            decoded = spans.percent_decoded(plain, origin)
+
     def _encoded(self, view: bytes, limit: _Limit) -> Iterator[Span]:
+        """Base64 that holds something to redact, or that may, and is too deep to be looked into."""
         for start, end, plain in encoded.decoded_runs(view, self._searches.hidden):
-            if LineFilter(self, Counter(), limit.level + 1).feed(plain) != plain:
+            below = limit.level + 1
+            if below > _ENCODED_LEVELS or LineFilter(self, Counter(), below).feed(plain) != plain:
                 yield start, end, _ENCODED
 
     def _as_json(self, line: bytes, counts: Counts, limit: _Limit) -> bytes | None:

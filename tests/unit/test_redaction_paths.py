@@ -25,7 +25,7 @@ from tests.lib.planted import redacted_object, redacted_text, shipped_rules, unm
 RULES = shipped_rules()
 KEY = b"k" * 32
 BOTH = installed()
-LURES = Lures(RULES.names, RULES.dropped_annotations, RULES.encoded_words, Engines())
+LURES = Lures(RULES.names, RULES.dropped_annotations, RULES.encoded_forms, Engines())
 PATHS = {
     "both": BOTH,
     "literals": Engines(literals=BOTH.literals),
