@@ -19,6 +19,7 @@ from collector.redaction.engines import Engines, installed
 from collector.redaction.gate import Gate, Lines, all_lines
 from collector.redaction.lures import Lures
 from collector.redaction.rules import FormalRule, TextRule
+from collector.redaction.signs import signs
 from collector.redaction.survey import Survey
 from tests.lib.planted import redacted_object, redacted_text, shipped_rules, unmarked
 
@@ -26,6 +27,17 @@ RULES = shipped_rules()
 KEY = b"k" * 32
 BOTH = installed()
 LURES = Lures(RULES.names, RULES.dropped_annotations, RULES.encoded_forms, Engines())
+
+
+def shows(engines: Engines) -> Callable[[bytes], bool]:
+    """Whether a line shows a sign of any rule; the first look of the gate."""
+    words = LURES.literals.union(word.encode() for rule in RULES.text for word in rule.literals)
+    patterns = [approximation(rule, LURES.name) for rule in RULES.text]
+    sign = engines.compiled(signs(RULES.text, patterns, LURES, words), one_line=True)
+    return lambda text: sign is None or sign.search(text) is not None
+
+
+SHOWS = shows(BOTH)
 PATHS = {
     "both": BOTH,
     "literals": Engines(literals=BOTH.literals),
@@ -152,6 +164,8 @@ def test_an_approximation_matches_wherever_its_rule_does(number: int) -> None:
         if any(rule.spans(raw)):
             assert test(raw)
             assert test(b"x\n" + raw + b"\ny")
+            assert SHOWS(raw)
+            assert SHOWS(b"x\n" + raw + b"\ny")
 
 
 GENERATED = [
@@ -179,6 +193,7 @@ def test_an_approximation_matches_whatever_can_be_drawn_from_its_rule(number: in
     def holds(text: bytes) -> None:
         assume(b"\n" not in text and rule.pattern.search(text) is not None)
         assert test(text)
+        assert SHOWS(text)
 
     holds()
 
