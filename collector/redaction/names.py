@@ -15,6 +15,7 @@ import msgspec
 _WORD = re.compile(r"[A-Z]+(?:s(?![a-z]))?(?![a-z])|[A-Z]?[a-z]+|\d+")
 _ENVIRONMENT = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*")
 _SHORT_NUMBER = re.compile(r"\d{1,3}")
+_PLACEHOLDER = re.compile(r"\[REDACTED:[a-z0-9-]{1,40}:[0-9a-f]{8}\]")
 _LONGEST_NAME = 200
 _CACHED = 8192
 
@@ -92,7 +93,8 @@ class Names:
         kinds = (self.kind(name, True) for name in names if isinstance(name, str))
         return next((kind for kind in kinds if kind), None)
 
-    def _judge(self, name: str, setting: bool) -> str | None:
+    def _judge(self, written: str, setting: bool) -> str | None:
+        name = _PLACEHOLDER.sub("", written)  # the kind in a placeholder tells nothing of what follows it
         if name.lower() in self._names:
             return None
         path = name.rstrip("/")

@@ -15,7 +15,8 @@ from collector.bundle.reader import BundleReader
 from collector.cli import main as cli
 from collector.core.errors import ExitStatus, WithheldError
 from collector.demo.recording import Recording
-from collector.records import Json, Objects, Redacted
+from collector.pipeline import clean
+from collector.records import EntryStatus, Json, Objects, Redacted
 from collector.redaction import Redactor
 from collector.redaction.canary import LOG
 from tests.lib.edits import with_log
@@ -130,6 +131,34 @@ def test_an_old_bundle_can_be_cleaned_under_todays_rules(
     assert b"[REDACTED:site-code:" in whole(clean)
     assert problems(clean) == ()
     assert run_cli("analyze", str(clean)) == 0
+
+
+def spec_with_place(folder: Path) -> Path:
+    path = folder / "spec.yaml"
+    path.write_text(
+        "apiVersion: conductor-diag/v1\nkind: Spec\nredaction:\n  rules:\n"
+        "    - {id: node, jsonPath: spec.nodeName, kinds: [Pod], entries: ['**/pods/conductor.json']}\n"
+    )
+    return path
+
+
+def test_places_in_objects_of_an_old_bundle_are_cleaned_too(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_cli("clean", "--spec", str(spec_with_place(tmp_path)), str(bundle)) == 0
+    with BundleReader(Path(capsys.readouterr().out.strip())) as reader:
+        assert b'"nodeName":"[REDACTED:node:' in reader.read("cluster-resources/pods/conductor.json")
+        assert b"[REDACTED:node:" not in reader.read("cluster-resources/pods/kube-system.json")
+
+
+def test_objects_too_large_to_be_read_whole_are_withheld_where_a_place_in_them_is_to_go(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clean, "_LARGEST_DOCUMENT", 10)
+    run_cli("clean", "--spec", str(spec_with_place(tmp_path)), str(bundle))
+    with BundleReader(Path(capsys.readouterr().out.strip())) as reader:
+        withheld = [entry.path for entry in reader.entries() if entry.status is EntryStatus.WITHHELD]
+    assert withheld == ["cluster-resources/pods/conductor.json"]
 
 
 def test_cleaning_a_clean_bundle_changes_no_evidence(

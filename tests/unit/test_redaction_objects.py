@@ -273,3 +273,14 @@ def test_items_without_a_kind_become_a_bare_array() -> None:
         by_kind(b"".join(piece.data for piece in pieces).decode())
         == '[\n{"a":1},\n{"b":"token=<token>"}\n]\n'
     )
+
+
+@pytest.mark.parametrize("digest", ["0123abcd", "abcdef01", "00000000", "deadbeef"])
+def test_a_placeholder_in_a_key_does_not_tell_of_the_value(digest: str) -> None:
+    labels = {
+        f"example.com/[REDACTED:token:{digest}]": "blue",
+        f"[REDACTED:token:{digest}]_password": "green",
+    }
+    clean = redacted_object({"metadata": {"labels": labels}})["metadata"]["labels"]
+    assert list(clean) == list(labels)
+    assert [by_kind(value) for value in clean.values()] == ["blue", "<password>"]
