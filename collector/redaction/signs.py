@@ -33,11 +33,13 @@ def signs(
         words: literals one of which stands in every line whose URL escapes are worth decoding.
     """
     telling = either(words)
+    escaped = [word for word in words if b"%" in word]  # an escape themselves
     tails = "|".join(filter(None, map(_tail, rules)))
     parts = [
         lures.pattern,
         f"{telling}[^\\n]*{_ESCAPE}",
         f"{_ESCAPE}[^\\n]*{telling}",
+        either(escaped) if escaped else "",
         either(lures.encoded),
         f"{lures.short_name}(?:{tails})" if tails else "",
         *(_sign(rule, pattern) for rule, pattern in zip(rules, patterns, strict=True)),

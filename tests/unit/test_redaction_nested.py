@@ -164,3 +164,15 @@ def test_what_is_packed_too_deep_to_be_looked_into_is_hidden(monkeypatch: pytest
     clean = redacted_text(run)
     assert max(depths) == 3
     assert by_kind(clean) == "secret pass token <encoded>"
+
+
+def test_a_word_whose_only_escape_is_its_own_is_seen() -> None:
+    assert SECRET not in redacted_text(f"docker%20login -u app -p {SECRET}")
+    assert SECRET not in redacted_text(f"app:{SECRET}%40tcp(db:3306)/app")
+
+
+def test_escapes_of_escapes_beyond_the_depth_are_hidden_whatever_they_say() -> None:
+    text = "a/b"
+    for _ in range(4):
+        text = url(text)
+    assert by_kind(redacted_text(f"see {text} there")) == "see <encoded> there"
