@@ -138,7 +138,9 @@ def test_an_unpacked_bundle_of_ours_is_judged_as_the_bundle_itself(
     assert before.window_seconds == after.window_seconds
     assert after.demo
     paths = [{e["path"] for e in entry(b, "manifest.json")["entries"]} for b in (bundle, made)]
-    evidence = [{p for p in found if "/" in p and not p.startswith(("run/", "redaction/"))} for found in paths]
+    evidence = [
+        {p for p in found if "/" in p and not p.startswith(("run/", "redaction/"))} for found in paths
+    ]
     assert evidence[0] == evidence[1]
 
 
