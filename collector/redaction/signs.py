@@ -16,6 +16,7 @@ from collector.redaction.lures import Lures
 from collector.redaction.rules import FormalRule, NamedRule, TextRule
 
 _ASCII = 128
+_LONG = 32
 _ESCAPE = "%[0-7][0-9A-Fa-f]"
 
 
@@ -62,8 +63,8 @@ def either(words: Iterable[bytes]) -> str:
 
 
 def needed(words: Iterable[bytes]) -> list[bytes]:
-    """Returns those of ``words`` that contain no other one, in order."""
-    every = set(words)
+    """Returns those of ``words`` that contain no other one, in order; of long ones how they begin."""
+    every = {word[:_LONG] for word in words}
     return sorted(word for word in every if not any(part in every for part in _parts(word)))
 
 

@@ -68,6 +68,14 @@ def test_a_literal_goes_wherever_it_stands(engines: Engines, text: str, left: st
     assert by_kind(redacted_object({"a": text}, redactor=mine)["a"]) == left
 
 
+@pytest.mark.parametrize("engines", [installed(), Engines()], ids=["installed", "none"])
+def test_a_long_literal_is_hidden_as_a_whole_and_not_for_its_beginning(engines: Engines) -> None:
+    literal = "Nightfall-" * 100
+    mine = redactor({"id": "project", "literal": literal}, engines=engines)
+    assert by_kind(redacted_text(f"x {literal} y", mine)) == "x <project> y"
+    assert redacted_text(f"x {literal[:-1]} y", mine) == f"x {literal[:-1]} y"
+
+
 def test_letter_case_is_ignored_where_the_rule_says_so() -> None:
     mine = redactor({"id": "project", "literal": "Nightfall", "ignoreCase": True})
     assert by_kind(redacted_text("NIGHTFALL nightfall", mine)) == "<project> <project>"
