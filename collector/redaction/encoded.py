@@ -14,7 +14,7 @@ import base64
 import binascii
 import codecs
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 # 16 characters hold 12 bytes, about the shortest telling text ("password=abc").
 _RUN = re.compile(rb"[A-Za-z0-9+/_-]{16,}={0,2}")
@@ -30,15 +30,15 @@ _CONTROLS = bytes(set(range(32)) - {9, 10, 13}) + b"\x7f"
 _HEAD = 24
 
 
-def decoded_runs(text: bytes, words: re.Pattern[bytes]) -> Iterator[tuple[int, int, bytes]]:
+def decoded_runs(text: bytes, hides: Callable[[bytes], object]) -> Iterator[tuple[int, int, bytes]]:
     """Yields start, end and decoded content of every base64 run in ``text`` that holds readable text.
 
     Args:
         text: one line.
-        words: one of its matches stands in every run worth decoding, in lower case.
+        hides: returns something for every run worth decoding.
     """
     for found in _RUN.finditer(text):
-        if words.search(found[0].lower()):
+        if hides(found[0]):
             yield from _readable(text, *found.span())
 
 

@@ -1,7 +1,8 @@
 """What a line must show before any rule can match it, as one pattern for one pass of a linear engine.
 
 Such a pass takes the same time whatever is looked for, as long as it rarely finds anything: so a rule gives
-its literals where they are rare, and else what surrounds them.
+its literals where they are rare, and else what surrounds them. What bounds the speed of redaction on logs
+that hold little is the automaton's step from byte to byte, about half of the whole.
 """
 
 from __future__ import annotations

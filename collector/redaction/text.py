@@ -23,6 +23,7 @@ from collector.redaction.lures import Lures
 from collector.redaction.marker import Marker
 from collector.redaction.places import placed
 from collector.redaction.rules import Rules, TextRule
+from collector.redaction.signs import either
 from collector.redaction.structure import Structure
 
 LINE_SECONDS = 5.0
@@ -55,7 +56,8 @@ class Searches:
     def __init__(self, rules: Rules, engines: Engines) -> None:
         self.lures = Lures(rules.names, rules.dropped_annotations, rules.encoded_forms, engines)
         self.gate = Gate(rules.text, self.lures, engines)
-        self.hidden = re.compile(b"|".join(sorted(map(re.escape, self.lures.encoded))))
+        hidden = either(self.lures.encoded)
+        self.hides = (engines.compiled(hidden) or re.compile(hidden.encode())).search
         self.armour = Armour(rules.blocks)
 
 
@@ -199,7 +201,7 @@ class TextEngine:
 
     def _encoded(self, view: bytes, limit: _Limit) -> Iterator[Span]:
         """Base64 that holds something to redact, or that may, and is too deep to be looked into."""
-        for start, end, plain in encoded.decoded_runs(view, self._searches.hidden):
+        for start, end, plain in encoded.decoded_runs(view, self._searches.hides):
             below = limit.level + 1
             if below > _ENCODED_LEVELS or LineFilter(self, Counter(), below).feed(plain) != plain:
                 yield start, end, _ENCODED
