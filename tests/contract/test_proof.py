@@ -111,12 +111,9 @@ def bundle(tmp_path: Path) -> Path:
     return collect(with_words("shipped site code ACME-7-BLUE"), tmp_path).bundle.path
 
 
-def spec_with_rule(folder: Path) -> Path:
+def spec_with_rule(folder: Path, rule: str = "{id: site-code, literal: ACME-7-BLUE}") -> Path:
     path = folder / "spec.yaml"
-    path.write_text(
-        "apiVersion: conductor-diag/v1\nkind: Spec\n"
-        "redaction:\n  rules:\n    - {id: site-code, literal: ACME-7-BLUE}\n"
-    )
+    path.write_text(f"apiVersion: conductor-diag/v1\nkind: Spec\nredaction:\n  rules:\n    - {rule}\n")
     return path
 
 
@@ -133,19 +130,13 @@ def test_an_old_bundle_can_be_cleaned_under_todays_rules(
     assert run_cli("analyze", str(clean)) == 0
 
 
-def spec_with_place(folder: Path) -> Path:
-    path = folder / "spec.yaml"
-    path.write_text(
-        "apiVersion: conductor-diag/v1\nkind: Spec\nredaction:\n  rules:\n"
-        "    - {id: node, jsonPath: spec.nodeName, kinds: [Pod], entries: ['**/pods/conductor.json']}\n"
-    )
-    return path
+PLACE = "{id: node, jsonPath: spec.nodeName, kinds: [Pod], entries: ['**/pods/conductor.json']}"
 
 
 def test_places_in_objects_of_an_old_bundle_are_cleaned_too(
     bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run_cli("clean", "--spec", str(spec_with_place(tmp_path)), str(bundle)) == 0
+    assert run_cli("clean", "--spec", str(spec_with_rule(tmp_path, PLACE)), str(bundle)) == 0
     with BundleReader(Path(capsys.readouterr().out.strip())) as reader:
         assert b'"nodeName":"[REDACTED:node:' in reader.read("cluster-resources/pods/conductor.json")
         assert b"[REDACTED:node:" not in reader.read("cluster-resources/pods/kube-system.json")
@@ -155,7 +146,7 @@ def test_objects_too_large_to_be_read_whole_are_withheld_where_a_place_in_them_i
     bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(clean, "_LARGEST_DOCUMENT", 10)
-    run_cli("clean", "--spec", str(spec_with_place(tmp_path)), str(bundle))
+    run_cli("clean", "--spec", str(spec_with_rule(tmp_path, PLACE)), str(bundle))
     with BundleReader(Path(capsys.readouterr().out.strip())) as reader:
         withheld = [entry.path for entry in reader.entries() if entry.status is EntryStatus.WITHHELD]
     assert withheld == ["cluster-resources/pods/conductor.json"]
