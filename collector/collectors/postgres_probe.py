@@ -102,6 +102,8 @@ def _ask_server(steps: Steps, target: Target) -> Server | None:
     answers = read_batch(ran.output, ran.errors)
     server = server_of(answers, instance=target.pod, asked_at=asked_at)
     if server.in_recovery is None:
+        why = ", ".join(sorted(set(answers.failed.values())))
+        steps.doubt(f"the server answered none of the first questions{f' ({why})' if why else ''}")
         return None
     return server
 

@@ -14,6 +14,9 @@ from collector.kube.guard import RefusedRequestError
 from collector.postgres.model import Step, StepStatus
 from collector.postgres.pgbackrest import error_class
 
+_LOCKED = "a lock on the server's catalogue lets nobody in"
+_SLOW = "the server did not answer in time"
+_BUSY = "the server is starting, stopping or full"
 # What a tool wrote on stderr is not kept: it names hosts, users and paths. Its meaning is.
 _MEANINGS = (
     (
@@ -29,10 +32,9 @@ _MEANINGS = (
         "the server cannot be reached",
         re.compile(r"[Cc]onnection refused|No such file or directory|could not connect"),
     ),
-    (
-        "the server is starting, stopping or full",
-        re.compile(r"the database system is|too many (?:clients|connections)"),
-    ),
+    (_BUSY, re.compile(r"the database system is|too many (?:clients|connections)")),
+    (_LOCKED, re.compile(r"due to lock timeout")),
+    (_SLOW, re.compile(r"timeout expired")),
     ("permission denied", re.compile(r"[Pp]ermission denied")),
 )
 _NEEDS = {
@@ -40,6 +42,8 @@ _NEEDS = {
     "timeout": "more time: --timeout, and a look at why the command hangs",
 }
 _NEEDS_LOGIN = "let the database's own user in over the local socket (peer or trust in pg_hba.conf)"
+_NEEDS_TIME = "another run when the server is not overloaded, or locked by a maintenance job"
+_OF_LOAD = frozenset({_LOCKED, _SLOW, _BUSY})
 _KILLED = 124
 
 
@@ -94,6 +98,12 @@ class Steps:
             ran = replace(ran, status="missing")
         return self._note(name, ran, quiet=quiet)
 
+    def doubt(self, error: str) -> None:
+        """Makes a failure of the last step: it ran to its end, and what it printed is no answer."""
+        last = self._taken[-1]
+        if last.status == "ok":
+            self._taken[-1] = replace(last, status="error", error=error)
+
     def _note(self, name: str, ran: Ran, *, quiet: bool = False) -> Ran:
         status: StepStatus = ran.status
         error = ran.reason
@@ -107,10 +117,17 @@ class Steps:
                 seconds=round(ran.seconds, 2),
                 code=ran.code,
                 error=error,
-                needs=_NEEDS.get(status, _NEEDS_LOGIN if name == "psql" and status == "error" else ""),
+                needs=_NEEDS.get(status, needs_of(name, error) if status == "error" else ""),
             )
         )
         return ran
+
+
+def needs_of(name: str, error: str) -> str:
+    """Returns what would settle an error, empty if that is not known."""
+    if name != "psql":
+        return ""
+    return _NEEDS_TIME if error in _OF_LOAD else _NEEDS_LOGIN
 
 
 def meaning(text: str, output: bytes = b"") -> str:

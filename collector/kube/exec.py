@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 from urllib.parse import quote, urlencode, urlsplit
@@ -34,6 +34,17 @@ _ABSENT = 404
 _NOT_FOUND_CODES = (126, 127)
 
 RunStatus = Literal["ok", "denied", "missing", "timeout", "error"]
+Sink = Callable[[bytes], None]
+"""Takes output piece by piece as it comes, where there may be more of it than should be held."""
+
+_Ending = Literal["ended", "truncated", "timeout", "broken"]
+_STATUSES: Mapping[_Ending, RunStatus] = {
+    "ended": "ok",
+    "truncated": "ok",
+    "timeout": "timeout",
+    "broken": "error",
+}
+_REASONS = {"timeout": "no answer in time", "broken": "the connection ended before the command did"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,8 +76,11 @@ class Ran:
 class Runner(Protocol):
     """Something that runs commands of the list: in a pod, or in tests on this machine."""
 
-    def run(self, target: Target, command: Command, stdin: bytes = b"") -> Ran:
-        """Returns how it ended; raises nothing that the other side could cause."""
+    def run(self, target: Target, command: Command, stdin: bytes = b"", sink: Sink | None = None) -> Ran:
+        """Returns how it ended; raises nothing that the other side could cause.
+
+        With a ``sink`` the output goes there and not into what is returned.
+        """
         ...
 
 
@@ -89,7 +103,7 @@ class PodRunner:
         self._bundle_id = bundle_id
         self._received = 0
 
-    def run(self, target: Target, command: Command, stdin: bytes = b"") -> Ran:
+    def run(self, target: Target, command: Command, stdin: bytes = b"", sink: Sink | None = None) -> Ran:
         if getattr(self._connection.pool, "proxy", None) is not None:
             return Ran(
                 status="error", reason="commands cannot be run through a proxy; reach the server directly"
@@ -101,7 +115,7 @@ class PodRunner:
         began = time.monotonic()
         ends = began + self._deadline.left(cap=command.seconds)
         try:
-            ran = self._exchange(path, target, command, stdin, ends)
+            ran = self._exchange(path, target, command, stdin, ends, sink)
         except HandshakeError as error:
             record.note(error.status, len(error.body), "refused")
             return _refused(error, target)
@@ -115,7 +129,15 @@ class PodRunner:
         record.note(101, len(ran.output) + len(ran.errors), "" if ran.status == "ok" else ran.status)
         return ran
 
-    def _exchange(self, path: str, target: Target, command: Command, stdin: bytes, ends: float) -> Ran:
+    def _exchange(
+        self,
+        path: str,
+        target: Target,
+        command: Command,
+        stdin: bytes,
+        ends: float,
+        sink: Sink | None,
+    ) -> Ran:
         began = time.monotonic()
         server = urlsplit(self._connection.server)
         host = server.hostname or ""
@@ -133,7 +155,7 @@ class PodRunner:
             link.open(server.netloc, f"{server.path}{path}?{urlencode(query)}", self._headers(), PROTOCOL)
             for at in range(0, len(stdin), _STDIN_PIECE):
                 link.send(bytes([_STDIN]) + stdin[at : at + _STDIN_PIECE])
-            return _read(link, command.limit, lambda: time.monotonic() - began)
+            return _read(link, command.limit, lambda: time.monotonic() - began, sink)
         finally:
             link.close()
 
@@ -142,45 +164,59 @@ class PodRunner:
         return {**self._connection.headers(), "User-Agent": agent}
 
 
-def _read(link: WebSocket, limit: int, seconds: Callable[[], float]) -> Ran:
-    """Reads the channels until the command's status comes; of too much output the beginning is kept."""
-    channels = {_STDOUT: bytearray(), _STDERR: bytearray(), _STATUS: bytearray()}
-    limits = {_STDOUT: limit, _STDERR: _STDERR_LIMIT, _STATUS: _STATUS_LIMIT}
-    truncated = ended = False
-    received = 0
-    try:
-        for channel, data in _channels(link):
-            received += len(data)
-            if received > limit + _MOST_BESIDE:
-                truncated = True
-                break
-            if channel not in channels:
-                continue
-            room = limits[channel] - len(channels[channel])
-            channels[channel] += data[:room]
-            if len(data) > room and channel == _STDOUT:
-                truncated = True
-                break
-        ended = not truncated
-    except TimeoutError:
-        raise
-    except OSError:
-        # Some servers end the connection without a close frame once the status has been sent.
-        ended = bool(channels[_STATUS])
-    code = 0 if truncated else _code(bytes(channels[_STATUS]))
-    ran = Ran(
-        status="ok" if ended or truncated else "error",
-        code=None if truncated else code,
-        output=bytes(channels[_STDOUT]),
-        errors=bytes(channels[_STDERR]),
-        truncated=truncated,
-        seconds=seconds(),
-        reason="" if ended or truncated else "the connection ended before the command did",
-    )
+class _Received:
+    """What came over the channels: of too much output the beginning, and all that came before a timeout."""
+
+    def __init__(self, limit: int, sink: Sink | None) -> None:
+        self.output, self.errors, self.status = bytearray(), bytearray(), bytearray()
+        self._room = limit
+        self._most = limit + _MOST_BESIDE
+        self._sink: Sink = sink or self.output.extend
+
+    def drain(self, link: WebSocket) -> _Ending:
+        """Reads until the command's status comes, or something else ends it."""
+        received = 0
+        try:
+            for channel, data in _channels(link):
+                received += len(data)
+                if received > self._most or not self._took(channel, data):
+                    return "truncated"
+        except TimeoutError:
+            return "timeout"
+        except OSError:
+            # Some servers end the connection without a close frame once the status has been sent.
+            return "ended" if self.status else "broken"
+        return "ended"
+
+    def _took(self, channel: int, data: bytes) -> bool:
+        if channel == _STDOUT:
+            self._sink(data[: self._room])
+            self._room -= len(data)
+        elif channel == _STDERR:
+            self.errors += data[: _STDERR_LIMIT - len(self.errors)]
+        elif channel == _STATUS:
+            self.status += data[: _STATUS_LIMIT - len(self.status)]
+        return self._room >= 0
+
+
+def _read(link: WebSocket, limit: int, seconds: Callable[[], float], sink: Sink | None) -> Ran:
+    found = _Received(limit, sink)
+    ending = found.drain(link)
+    code = _code(bytes(found.status)) if ending in ("ended", "broken") else None
     missing = code in _NOT_FOUND_CODES or (
-        code is None and not truncated and _no_such_program(channels[_STATUS])
+        code is None and ending == "ended" and _no_such_program(found.status)
     )
-    return Ran(status="missing", code=code, errors=ran.errors, seconds=ran.seconds) if missing else ran
+    if missing:
+        return Ran(status="missing", code=code, errors=bytes(found.errors), seconds=seconds())
+    return Ran(
+        status=_STATUSES[ending],
+        code=code,
+        output=bytes(found.output),
+        errors=bytes(found.errors),
+        truncated=ending == "truncated",
+        seconds=seconds(),
+        reason=_REASONS.get(ending, ""),
+    )
 
 
 def _channels(link: WebSocket) -> Iterator[tuple[int, bytes]]:

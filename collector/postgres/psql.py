@@ -11,7 +11,7 @@ from collector.postgres import wal
 from collector.postgres.archiving import command_class
 from collector.postgres.decode import OutputError, decode, moment, name, number
 from collector.postgres.model import Archiver, Database, Server, Slot
-from collector.postgres.queries import MARK
+from collector.postgres.queries import MARK, OPENING
 from collector.records import Json
 from collector.records.access import integer, string
 
@@ -58,7 +58,8 @@ def read_batch(output: bytes, errors: bytes = b"") -> Answers:
             rows.setdefault(query, [])
         elif query and line.startswith((b"{", b"[")) and len(rows[query]) < _MAX_ROWS:
             rows[query].extend(_objects(line))
-    rows.pop("end", None)
+    for ours in ("end", OPENING):
+        rows.pop(ours, None)
     unanswered = [asked for asked, found in rows.items() if not found and asked not in failed]
     states = _ERROR_STATE.findall(errors.decode("utf-8", "replace")) if not failed else []
     failed |= dict(zip(unanswered, states, strict=False)) if len(unanswered) == len(states) else {}

@@ -13,6 +13,9 @@ from collector.core.resources import config_path
 from collector.core.yamlfile import YamlFile
 
 MARK = "@@"
+OPENING = "opening"
+"""The question about the server's version, which every other one depends on."""
+
 _NEWEST = 2**31 - 1
 _NAME = re.compile(r"[a-z_]{2,40}")
 _READS = re.compile(r"(?i)select\b")
@@ -65,11 +68,16 @@ def _opening(queries: tuple[Query, ...]) -> Iterator[str]:
     yield "\\pset format unaligned"
     yield "\\pset tuples_only on"
     yield "\\pset pager off"
-    for at, query in enumerate(queries):
-        yield (
-            "select current_setting('server_version_num')::int"
-            f" between {query.since} and {query.until} as u{at} \\gset"
-        )
+    # One question for all of them: where even this one waits for a lock, it is waited for once.
+    wanted = ", ".join(
+        f"asked between {query.since} and {query.until} as u{at}" for at, query in enumerate(queries)
+    )
+    yield f"\\echo {MARK}{OPENING}"
+    # Numbers of our own configuration, as the SQL below.
+    yield (
+        f"select {wanted} from (select current_setting('server_version_num')::int as asked) as known \\gset"  # noqa: S608
+    )
+    yield f"\\echo {MARK}={OPENING} :SQLSTATE"
 
 
 def _asked(queries: tuple[Query, ...]) -> Iterator[str]:

@@ -5,30 +5,22 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
-import socket
-import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from collector.collectors.postgres_probe import probe
-from collector.collectors.postgres_steps import Steps
-from collector.core.clock import Clock, OffsetClock, SystemClock
-from collector.core.deadline import Deadline
-from collector.kube.commands import Commands
-from collector.kube.exec import Target
+from collector.core.clock import OffsetClock
 from collector.postgres.model import Cluster
-from collector.spec import Postgres
 from tests.lib import pgsamples
-from tests.lib.pgserver import PGBACKREST, LocalRunner, PgServer, installations, room
+from tests.lib.pgasked import asked, product_server, wait_for
+from tests.lib.pgserver import INSTALLED, PGBACKREST, PgServer, room
 
-INSTALLED = dict(installations())
 # Debian 12's pgBackRest knows servers up to 15.
-FOR_BACKREST = next((folder for version, folder in INSTALLED.items() if int(version) <= 15), None)
-TARGET = Target(namespace="conductor", pod="db-0", container="postgres")
+FOR_BACKREST = INSTALLED.get(
+    max((version for version in INSTALLED if int(version) <= 15), key=int, default="")
+)
 
 pytestmark = [
     pytest.mark.skipif(not INSTALLED, reason="no PostgreSQL on this machine"),
@@ -37,17 +29,6 @@ pytestmark = [
 needs_backrest = pytest.mark.skipif(
     not (PGBACKREST and FOR_BACKREST), reason="pgBackRest with a server that it knows is not on this machine"
 )
-
-
-def asked(
-    server: PgServer, *, clock: Clock | None = None, deep: bool = False, dumps: Path | None = None
-) -> Cluster:
-    clock = clock or SystemClock()
-    steps = Steps(LocalRunner(server=server), Commands(), clock, Deadline(clock, 120), deep=deep)
-    spec = Postgres(exec=True, deep=deep, dump_dirs=(str(dumps),) if dumps else ())
-    found = probe(Cluster(namespace="conductor", name="db", owner="conductor"), (TARGET,), steps, spec)
-    # The disk of the machine that runs the tests is none of theirs.
-    return replace(found, volumes=())
 
 
 def verdicts(found: Cluster, *, now: datetime | None = None, minimum: int = 2) -> dict[str, str]:
@@ -90,13 +71,6 @@ def started(server: PgServer, archive_command: str | None = None) -> PgServer:
     command = server.archive_command if archive_command is None else archive_command
     server.start(archive_mode="on", archive_command=command, wal_level="replica")
     return server
-
-
-def wait_for(server: PgServer, condition: str) -> None:
-    server.sql(
-        "do $$ begin for i in 1..300 loop perform pg_stat_clear_snapshot(); "
-        f"exit when ({condition}); perform pg_sleep(0.1); end loop; end $$"
-    )
 
 
 ARCHIVED = (
@@ -213,30 +187,17 @@ def test_clocks_that_differ(backed_up: PgServer) -> None:
 # ---- servers without a tool: dumps, slots, versions --------------------------------------------------------
 
 
-@pytest.fixture(scope="module", params=sorted(INSTALLED))
+@pytest.fixture(scope="module", params=sorted(INSTALLED, key=int))
 def plain(request: pytest.FixtureRequest) -> Iterator[PgServer]:
-    version = str(request.param)
-    with room() as folder:
-        server = PgServer(folder=folder / "pg", bin=INSTALLED[version])
-        server.init()
-        server.start(wal_level="replica")
-        server.sql("create database conductor")
-        server.sql(
-            "create table t as select i, md5(i::text) as words from generate_series(1, 5000) i",
-            database="conductor",
-        )
-        server.sql("create role watcher login; grant pg_monitor to watcher; create role nobody_much login")
+    with product_server(str(request.param)) as server:
         yield server
-        server.stop()
 
 
 def dumped(server: PgServer, name: str, *words: str) -> Path:
     folder = server.folder / name
     folder.mkdir()
     server.own()
-    server.call(
-        str(server.bin / "pg_dump"), "-U", "postgres", *words, "-f", str(folder / "db.dump"), "conductor"
-    )
+    server.call("pg_dump", "-U", "postgres", *words, "-f", str(folder / "db.dump"), "conductor")
     return folder
 
 
@@ -292,61 +253,3 @@ def test_a_slot_that_keeps_wal(plain: PgServer) -> None:
         assert verdicts(asked(plain)) == {"PG-027": "medium"}
     finally:
         plain.sql("select pg_drop_replication_slot('left_behind')")
-
-
-def test_every_question_is_answered_on_every_version(plain: PgServer) -> None:
-    (server,) = asked(plain).servers
-    assert server.denied == {}
-    assert server.version
-    assert server.system_id
-    assert server.in_recovery is False
-    assert {one.name for one in server.databases} >= {"conductor", "postgres"}
-
-
-@pytest.mark.parametrize(("role", "denied"), [("watcher", set()), ("nobody_much", {"ready", "waldir"})])
-def test_lesser_roles_lose_only_what_they_may_not_see(
-    plain: PgServer, monkeypatch: pytest.MonkeyPatch, role: str, denied: set[str]
-) -> None:
-    monkeypatch.setitem(plain.extra, "POSTGRES_USER", role)
-    (server,) = asked(plain).servers
-    assert set(server.denied) == denied
-    assert server.system_id
-
-
-def test_a_locked_catalogue_costs_one_answer(plain: PgServer) -> None:
-    locked = threading.Thread(
-        target=plain.sql,
-        args=(
-            (
-                "begin; lock table pg_catalog.pg_extension in access exclusive mode;"
-                "select pg_sleep(6); rollback;"
-            ),
-        ),
-    )
-    locked.start()
-    wait_for(
-        plain,
-        "select count(*) > 0 from pg_locks where relation = 'pg_extension'::regclass and mode = "
-        "'AccessExclusiveLock'",
-    )
-    (server,) = asked(plain).servers
-    locked.join()
-    assert server.denied == {"extensions": "55P03"}
-    assert server.system_id
-
-
-def test_a_server_that_never_answers_costs_bounded_time(
-    plain: PgServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
-        silent.listen(5)
-        address = {"PGHOST": "127.0.0.1", "PGPORT": str(silent.getsockname()[1])}
-        for name, value in address.items():
-            monkeypatch.setitem(plain.extra, name, value)
-        found = asked(plain)
-    assert found.servers == ()
-    (step,) = (step for step in found.steps if step.name == "psql")
-    assert step.status == "error"
-    assert step.seconds < 20
-    assert verdicts(found) == {"PG-039": "unknown"}

