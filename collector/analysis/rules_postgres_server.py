@@ -164,6 +164,22 @@ def _needs(missed: list[Step]) -> str:
     return "; ".join(dict.fromkeys(step.needs for step in missed if step.needs))
 
 
+def unprotected(case: Case) -> Iterator[Mark]:
+    """A server was asked over a network, and nothing proved that it was this one."""
+    said = {
+        "clear": "without encryption",
+        "unverified": "encrypted, without checking the server's certificate and name",
+    }
+    for at, one in enumerate(case.cluster.servers):
+        if one.protection in said:
+            yield Mark(
+                rule="CND-PG-053",
+                grade=Grade.INFO,
+                summary=f"the database was asked over the network {said[one.protection]}",
+                pointer=f"/servers/{at}/protection",
+            )
+
+
 _HELD = {"baseline": "known"}
 
 
@@ -209,5 +225,6 @@ CHECKS: tuple[Check, ...] = (
     clock,
     transaction_ids,
     not_determined,
+    unprotected,
     altered,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collector.cli.parser import ENVIRONMENT, Parser
 
 TOKEN = ENVIRONMENT + "ERRBIT_TOKEN"
+POSTGRES_DSN = ENVIRONMENT + "POSTGRES_DSN"
 STORE_URL = ENVIRONMENT + "STORE_URL"
 _DEFAULT_REGION = "us-east-1"
 
@@ -18,6 +19,16 @@ def add_source_flags(made: Parser) -> None:
         default="",
     )
     option("--errbit-token-file", f"file with a user's token for it (or {TOKEN})", default="", metavar="FILE")
+
+
+def add_database_flag(made: Parser) -> None:
+    """Adds the flag that has a database outside the cluster's pods asked."""
+    made.option(
+        "--postgres-dsn-file",
+        f"file with the DSN of a database to ask over the network (or {POSTGRES_DSN})",
+        default="",
+        metavar="FILE",
+    )
 
 
 def add_bundle_flags(made: Parser, *, upload: str = "no") -> None:

@@ -7,7 +7,7 @@ import re
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from collector.cli.bundleflags import add_bundle_flags, add_source_flags
+from collector.cli.bundleflags import add_bundle_flags, add_database_flag, add_source_flags
 from collector.cli.parser import Parser
 from collector.core import quantity
 from collector.core.clock import Clock, OffsetClock, SystemClock, parse_rfc3339
@@ -38,6 +38,7 @@ def parser(prog: str) -> Parser:
         "ask inside the database's pods too: fixed commands that only read (needs create on pods/exec)",
         action="store_true",
     )
+    add_database_flag(made)
     add_connection_flags(made)
     add_errbit_flags(made)
     add_source_flags(made)
@@ -164,7 +165,7 @@ def run(arguments: argparse.Namespace) -> int:
         make_spec,
         spool_of,
     )
-    from collector.cli.whereto import errbit_source, store_settings
+    from collector.cli.whereto import database, errbit_source, store_settings
 
     check_names(arguments)
     if arguments.dry_run:
@@ -176,13 +177,15 @@ def run(arguments: argparse.Namespace) -> int:
     if offline:
         # Ages and windows are held to the time of the evidence, not to today.
         clock = OffsetClock(offline.moment)
+    spec = make_spec(arguments)
     return execute(
         arguments,
         source=offline or connection_options(arguments),
-        spec=make_spec(arguments),
+        spec=spec,
         errbit=errbit_settings(arguments),
         store=store_settings(arguments, spool_of(arguments)),
         errbit_source=errbit_source(arguments),
+        database=None if offline else database(arguments, spec.postgres.dsn_file),
         since=since(arguments, clock) or (offline.since if offline else None),
         policy=Path(arguments.policy) if arguments.policy else None,
         clock=clock,

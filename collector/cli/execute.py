@@ -26,6 +26,7 @@ from collector.pipeline import RunOptions, RunResult, run
 from collector.pipeline.interrupt import Interrupt
 from collector.pipeline.ticket import file_info
 from collector.spec import Spec
+from collector.sql import Database
 from collector.web.errbit import ErrbitSource
 
 _TERMINATION_LOG = Path("/dev/termination-log")
@@ -44,6 +45,7 @@ def execute(
     clock: Clock,
     store: StoreSettings | None = None,
     errbit_source: ErrbitSource | None = None,
+    database: Database | None = None,
     demo: bool = False,
 ) -> int:
     """Collects once. Returns the exit status.
@@ -75,6 +77,7 @@ def execute(
         errbit=errbit,
         store=store,
         errbit_source=errbit_source,
+        database=database,
         demo=demo,
         offline=isinstance(source, Offline),
     )

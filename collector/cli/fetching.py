@@ -14,12 +14,12 @@ from collector.cli.whereto import secret_from, size_of
 from collector.core.clock import SystemClock
 from collector.core.deadline import Deadline
 from collector.core.errors import BundleError, ExitStatus, OutputError, UsageError
+from collector.core.secret import Secret
 from collector.core.text import display, human_bytes
 from collector.delivery import encrypt
 from collector.delivery.fetch import Fetched, fetch
 from collector.web.errbit import ErrbitReader
 from collector.web.http import HttpClient
-from collector.web.secret import Secret
 
 
 def fetched(arguments: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""From parsed flags to the settings that send the bundle itself somewhere."""
+"""From parsed flags to what else is asked, and to where the bundle itself is sent."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from collector.cli.bundleflags import STORE_URL, TOKEN
+from collector.cli.bundleflags import POSTGRES_DSN, STORE_URL, TOKEN
 from collector.core import quantity
 from collector.core.errors import UsageError
 from collector.delivery import Secret, StoreSettings, UploadSettings
 from collector.delivery.encrypt import check_recipient
 from collector.delivery.settings import Bucket
 from collector.delivery.store import check_library
+from collector.sql import Database
 from collector.web.errbit import ErrbitSource
 
 _LONGEST_KEY = 4096
@@ -47,6 +48,20 @@ def errbit_source(arguments: argparse.Namespace) -> ErrbitSource | None:
         ca_file=Path(arguments.errbit_ca_file) if arguments.errbit_ca_file else None,
         allow_http=arguments.errbit_allow_http,
     )
+
+
+def database(arguments: argparse.Namespace, named: str = "") -> Database | None:
+    """Returns the database to ask over the network, None without a DSN. Raises UsageError.
+
+    ``named`` is the file that the spec names; flag and environment win.
+    """
+    file = arguments.postgres_dsn_file
+    given = "" if file else os.environ.get(POSTGRES_DSN, "").strip()
+    if not given and (file or named):
+        given = secret_from(file or named, "the database's DSN")
+    if not given:
+        return None
+    return Database(given)
 
 
 def store_settings(arguments: argparse.Namespace, spool: Path) -> StoreSettings | None:

@@ -19,6 +19,7 @@ from collector.kube.discovery import ApiResource, Discovery
 from collector.kube.errors import ApiError
 from collector.records import Gap, Json, Record, Status
 from collector.spec import Catalog, Spec
+from collector.sql import Database
 from collector.web.errbit import ErrbitSource
 
 LISTS_AT_ONCE = 4
@@ -38,7 +39,7 @@ class Need:
 class Context:
     """What a collector may look at. ``version`` is the server's /version answer, empty if unreadable.
 
-    ``errbit`` is None when no Errbit is to be read.
+    ``errbit`` is None when no Errbit is to be read, ``database`` when none is named by a DSN.
     """
 
     api: Api
@@ -51,6 +52,7 @@ class Context:
     digest: Digest
     since: datetime
     errbit: ErrbitSource | None = None
+    database: Database | None = None
 
     def wanted(self, plural: str, *groups: str) -> ApiResource | None:
         """Returns the resource as ``discovery.find`` does, None as well where the spec leaves it out."""

@@ -17,14 +17,19 @@ from collector.bundle import layout
 from collector.collectors.base import Collector, Context
 from collector.collectors.digest import ObjectDigest
 from collector.collectors.postgres_clusters import find_clusters, is_postgres
-from collector.collectors.postgres_probe import probed
+from collector.collectors.postgres_dsn import with_database
+from collector.collectors.postgres_probe import baseline_of, probed
 from collector.core import quantity
 from collector.core.clock import parse_rfc3339, rfc3339
+from collector.core.deadline import Deadline
 from collector.postgres.model import Cluster
 from collector.postgres.script import read_script
 from collector.records import Document, Json, Record
 from collector.records.access import integer, mapping, sequence, string, strings
 from collector.releases.images import parse_image, tag_version
+
+SECONDS = 180.0
+"""The most that asking databases may take, whatever their number and size."""
 
 _TOOLS = re.compile(r"pg_dumpall|pg_dump|pgdump|pgbackrest|wal-g|wal-e|barman")
 _BACKUP_WORDS = re.compile(r"(?:^|[-_/.])(?:backup|pgdump|pg-dump|logical-backup)(?:$|[-_/.:\d])")
@@ -37,7 +42,14 @@ _MAX_RUNS = 50
 def collect(context: Context) -> Iterator[Record]:
     """Yields what CronJobs tell of backups, and what everything else tells of every database cluster."""
     yield from _schedules(context)
-    yield _clusters(context, tuple(probed(context, find_clusters(context))))
+    yield _clusters(context, _asked(context, context.api.deadline.child(SECONDS)))
+
+
+def _asked(context: Context, deadline: Deadline) -> tuple[Cluster, ...]:
+    asking = context.spec.postgres.exec or context.database is not None
+    baseline = baseline_of(context.spec.postgres) if asking else None
+    clusters = probed(context, find_clusters(context), deadline, baseline)
+    return with_database(context, clusters, deadline, baseline)
 
 
 def _clusters(context: Context, clusters: tuple[Cluster, ...]) -> Document:

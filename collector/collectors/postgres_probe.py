@@ -10,6 +10,7 @@ from collector.collectors.base import Context
 from collector.collectors.postgres_clusters import is_postgres, pods_of
 from collector.collectors.postgres_steps import Steps
 from collector.collectors.postgres_tools import ask_tools
+from collector.core.deadline import Deadline
 from collector.core.errors import UsageError
 from collector.kube.commands import Commands
 from collector.kube.exec import PodRunner, Target
@@ -18,9 +19,6 @@ from collector.postgres.model import Cluster, Drift, Server, Step
 from collector.postgres.psql import read_batch, server_of
 from collector.postgres.queries import batch, load_queries
 from collector.spec import Postgres
-
-SECONDS = 180.0
-"""The most that asking inside pods may take, whatever the number of databases and their size."""
 
 _MOST_PODS = 5
 _MAINTENANCE = "postgres"
@@ -32,22 +30,23 @@ _SKIPPED = Step(
 )
 
 
-def probed(context: Context, clusters: tuple[Cluster, ...]) -> Iterator[Cluster]:
+def probed(
+    context: Context, clusters: tuple[Cluster, ...], deadline: Deadline, baseline: Baseline | None
+) -> Iterator[Cluster]:
     """Yields the clusters with what their pods answered, or with the step that was not taken."""
     spec = context.spec.postgres
     if not spec.exec:
         yield from (replace(one, steps=(_SKIPPED,)) for one in clusters)
         return
-    deadline = context.api.deadline.child(SECONDS)
     runner = PodRunner(context.api.connection, clock=context.clock, deadline=deadline, log=context.api.log)
-    baseline = _baseline(spec)
     for one in clusters:
         targets = tuple(_targets(context, one))
         steps = Steps(runner, Commands(), context.clock, deadline, deep=spec.deep)
         yield probe(one, targets, steps, spec, baseline)
 
 
-def _baseline(spec: Postgres) -> Baseline | None:
+def baseline_of(spec: Postgres) -> Baseline | None:
+    """Returns what the spec names to compare with, None if it names nothing. Raises UsageError."""
     if not spec.baseline:
         return None
     try:

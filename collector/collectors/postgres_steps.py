@@ -27,10 +27,21 @@ _MEANINGS = (
         "the server's rules let nobody in this way",
         re.compile(r"no pg_hba\.conf entry|[Pp]eer authentication failed"),
     ),
+    (
+        "the server does not speak TLS, which the DSN asks for",
+        re.compile(r"server does not support SSL"),
+    ),
+    (
+        "the server's certificate was not accepted",
+        re.compile(r"certificate verify failed|root certificate file|server certificate for"),
+    ),
     ("no such role or database", re.compile(r"(?:role|database) \S+ does not exist")),
     (
         "the server cannot be reached",
-        re.compile(r"[Cc]onnection refused|No such file or directory|could not connect"),
+        re.compile(
+            r"[Cc]onnection refused|No such file or directory|could not connect|failed to resolve host"
+            r"|could not translate host name|No route to host"
+        ),
     ),
     (_BUSY, re.compile(r"the database system is|too many (?:clients|connections)")),
     (_LOCKED, re.compile(r"due to lock timeout")),
@@ -117,17 +128,15 @@ class Steps:
                 seconds=round(ran.seconds, 2),
                 code=ran.code,
                 error=error,
-                needs=_NEEDS.get(status, needs_of(name, error) if status == "error" else ""),
+                needs=_NEEDS.get(status, needs_of(error) if name == "psql" and status == "error" else ""),
             )
         )
         return ran
 
 
-def needs_of(name: str, error: str) -> str:
-    """Returns what would settle an error, empty if that is not known."""
-    if name != "psql":
-        return ""
-    return _NEEDS_TIME if error in _OF_LOAD else _NEEDS_LOGIN
+def needs_of(error: str, login: str = _NEEDS_LOGIN) -> str:
+    """Returns what would settle that a server did not answer; ``login`` if it is up to the login."""
+    return _NEEDS_TIME if error in _OF_LOAD else login
 
 
 def meaning(text: str, output: bytes = b"") -> str:

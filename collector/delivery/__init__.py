@@ -3,7 +3,7 @@
 What is wanted is known from the start, so it is here; ``collector.delivery.deliver`` does it at the end.
 """
 
+from collector.core.secret import Secret
 from collector.delivery.settings import Bucket, ErrbitSettings, StoreSettings, UploadSettings
-from collector.web.secret import Secret
 
 __all__ = ["Bucket", "ErrbitSettings", "Secret", "StoreSettings", "UploadSettings"]

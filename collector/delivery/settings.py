@@ -8,7 +8,7 @@ from pathlib import Path
 
 from collector.core import ids
 from collector.core.errors import UsageError
-from collector.web.secret import Secret
+from collector.core.secret import Secret
 
 _PROJECT = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")

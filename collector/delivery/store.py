@@ -19,13 +19,13 @@ import tenacity
 from collector.core.clock import Clock
 from collector.core.deadline import Deadline
 from collector.core.errors import UsageError
+from collector.core.secret import Secret
 from collector.delivery import encrypt, private
 from collector.delivery.settings import Bucket, StoreSettings
 from collector.delivery.upload import Uploaded
 from collector.delivery.verdict import Cause, Verdict, receipt_for
 from collector.web.errors import BrokenError, DeliveryError, RefusedError, RetryLaterError
 from collector.web.http import Answer, HttpClient
-from collector.web.secret import Secret
 
 _TRIES = 3
 _VALID = timedelta(hours=1)

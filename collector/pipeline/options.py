@@ -9,6 +9,7 @@ from pathlib import Path
 from collector.delivery import ErrbitSettings, StoreSettings
 from collector.kube.config import ConnectionOptions
 from collector.spec import Spec
+from collector.sql import Database
 from collector.web.errbit import ErrbitSource
 
 
@@ -18,7 +19,7 @@ class RunOptions:
 
     ``since`` overrides the spec's log window. ``errbit`` is None when nothing is to be
     delivered, ``store`` when the bundle is put nowhere,
-    ``errbit_source`` when no Errbit is read as evidence.
+    ``errbit_source`` when no Errbit is read as evidence, ``database`` when no DSN names one.
     ``policy`` is a file that replaces the shipped policy; ``keep_last`` is how many bundles of this label
     stay in the folder, 0 for all. ``demo`` marks the bundle as made from the
     recorded cluster; ``offline`` says that a directory is read, where no grant would bring more.
@@ -34,6 +35,7 @@ class RunOptions:
     errbit: ErrbitSettings | None = None
     store: StoreSettings | None = None
     errbit_source: ErrbitSource | None = None
+    database: Database | None = None
     keep_last: int = 0
     demo: bool = False
     offline: bool = False

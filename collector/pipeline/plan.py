@@ -167,6 +167,7 @@ def _context(options: RunOptions, api: Api, found: Survey, started: datetime) ->
         version=found.version,
         digest=Digest(),
         errbit=options.errbit_source,
+        database=options.database,
         since=options.since or started - window,
     )
 

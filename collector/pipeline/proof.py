@@ -75,4 +75,6 @@ def agent_secrets(connection: Connection, options: RunOptions) -> dict[str, str]
         found["the key of the Errbit endpoint"] = options.errbit.key.reveal()
     if options.errbit_source is not None:
         found["the token of the Errbit source"] = options.errbit_source.token.reveal()
+    if options.database is not None:
+        found |= options.database.secrets
     return found

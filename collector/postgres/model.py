@@ -12,6 +12,7 @@ from typing import Literal
 
 BackupState = Literal["good", "damaged", "failed", "running", "waiting", "unknown"]
 StepStatus = Literal["ok", "denied", "missing", "timeout", "error", "skipped"]
+Protection = Literal["", "local", "verified", "unverified", "clear"]
 RepositoryState = Literal["ok", "empty", "missing", "broken", "unknown"]
 
 
@@ -148,7 +149,8 @@ class Server:
     """What one SQL session said. ``settings`` holds allow-listed values, commands only as a class.
 
     ``denied`` maps a query's name to its SQLSTATE. ``clock`` is the server's own, ``asked_at`` ours at about
-    the same moment.
+    the same moment. ``protection`` is empty for a server that was asked in its pod, else local, verified
+    (encrypted, and the server's name was checked), unverified or clear.
     """
 
     instance: str = ""
@@ -177,6 +179,7 @@ class Server:
     extensions: tuple[str, ...] = ()
     foreign_clients: tuple[str, ...] = ()
     unlogged: int = 0
+    protection: Protection = ""
     denied: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -15,7 +15,7 @@ from collector.postgres.queries import MARK, OPENING
 from collector.records import Json
 from collector.records.access import integer, string
 
-_MAX_ROWS = 100_000
+MAX_ROWS = 100_000
 _STATE = re.compile(r"[0-9A-Z]{5}")
 _ERROR_STATE = re.compile(r"(?:ERROR|FATAL):\s+([0-9A-Z]{5})\s*$", re.MULTILINE)
 _OK = "00000"
@@ -56,8 +56,8 @@ def read_batch(output: bytes, errors: bytes = b"") -> Answers:
             query = text[len(MARK) :].strip()
             complete = query == "end"
             rows.setdefault(query, [])
-        elif query and line.startswith((b"{", b"[")) and len(rows[query]) < _MAX_ROWS:
-            rows[query].extend(_objects(line))
+        elif query and line.startswith((b"{", b"[")) and len(rows[query]) < MAX_ROWS:
+            rows[query].extend(objects_in(line))
     for ours in ("end", OPENING):
         rows.pop(ours, None)
     unanswered = [asked for asked, found in rows.items() if not found and asked not in failed]
@@ -66,7 +66,8 @@ def read_batch(output: bytes, errors: bytes = b"") -> Answers:
     return Answers(rows={key: tuple(found) for key, found in rows.items()}, failed=failed, complete=complete)
 
 
-def _objects(line: bytes) -> list[Json]:
+def objects_in(line: bytes) -> list[Json]:
+    """Returns the JSON objects that a line holds, none if it is no JSON."""
     try:
         found = decode(line)
     except OutputError:

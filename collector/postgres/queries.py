@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 import msgspec
@@ -18,6 +18,7 @@ OPENING = "opening"
 
 _NEWEST = 2**31 - 1
 _NAME = re.compile(r"[a-z_]{2,40}")
+_VALUE = re.compile(r"[a-z0-9_]{1,40}")
 _READS = re.compile(r"(?i)select\b")
 
 
@@ -41,6 +42,7 @@ class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     kind: Literal["PostgresQueries"]
     queries: tuple[Query, ...]
     settings: tuple[str, ...] = ()
+    session: dict[str, str] = {}
 
 
 def load_queries(name: str = "queries.yaml") -> tuple[Query, ...]:
@@ -51,6 +53,14 @@ def load_queries(name: str = "queries.yaml") -> tuple[Query, ...]:
         msgspec.structs.replace(query, sql=query.sql.replace("{settings}", f"{{{names}}}"))
         for query in content.queries
     )
+
+
+def load_session() -> Mapping[str, str]:
+    """Returns the settings under which every question is asked. Raises SpecError if the file was damaged."""
+    found = YamlFile(config_path("postgres", "queries.yaml"), SpecError).decode(_File).session
+    if not found or not all(_NAME.fullmatch(name) and _VALUE.fullmatch(found[name]) for name in found):
+        raise SpecError("the settings of a session are not names and plain values")
+    return found
 
 
 def batch(queries: tuple[Query, ...]) -> bytes:

@@ -96,6 +96,7 @@ class Postgres(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ``exec`` runs fixed, reading commands there (pods/exec). ``deep`` adds those that read every backup and
     cost time. ``dump_dirs`` are folders in which dumps are looked for; ``pods`` names more pods to ask, as
     ``namespace/name``. ``baseline`` is a file of ``conductor-diag baseline make`` to compare with.
+    ``dsn_file`` is a file with the DSN of a database to ask over the network; a DSN itself has no place here.
     """
 
     exec: bool = False
@@ -103,8 +104,11 @@ class Postgres(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     dump_dirs: tuple[str, ...] = ("/backups", "/backup", "/backup/pgdump")
     pods: tuple[str, ...] = ()
     baseline: str = ""
+    dsn_file: str = ""
 
     def __post_init__(self) -> None:
+        if "://" in self.dsn_file or "=" in self.dsn_file:
+            raise ValueError("dsnFile names a file; a DSN does not stand in a spec, as specs are passed on")
         if any(not _FOLDER.fullmatch(folder) or ".." in folder for folder in self.dump_dirs):
             raise ValueError("dumpDirs are absolute paths of letters, digits and . _ - /")
 

@@ -20,12 +20,12 @@ import tenacity
 from collector import __version__
 from collector.core.clock import Clock, parse_rfc3339, rfc3339
 from collector.core.deadline import Deadline
+from collector.core.secret import Secret
 from collector.records import Json
 from collector.records.access import integer, string
 from collector.web.errors import BrokenError, DeliveryError, RefusedError, RetryLaterError
 from collector.web.http import Answer, HttpClient
 from collector.web.rubyhash import Scalar, params_of
-from collector.web.secret import Secret
 
 _MAX_LIST = 32 * 1024 * 1024
 _MAX_PAGE = 24 * 1024 * 1024

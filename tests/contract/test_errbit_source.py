@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from collector.bundle import layout
+from collector.core.secret import Secret
 from collector.demo.recording import Recording
 from collector.receiver import Fault, Receiver, Store, serve
 from collector.receiver.model import Request
 from collector.web.errbit import ErrbitSource
-from collector.web.secret import Secret
 from tests.lib.edits import plant
 from tests.lib.receivers import KEY, FakeClock, closed_port, no_proxy
 from tests.lib.recordings import recording

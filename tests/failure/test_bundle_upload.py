@@ -20,6 +20,7 @@ import pytest
 
 from collector.core.clock import SystemClock
 from collector.core.errors import BundleError, UndeliveredError
+from collector.core.secret import Secret
 from collector.delivery.deliver import Delivery, DeliveryState, resend_spool
 from collector.delivery.errbit import ErrbitClient
 from collector.delivery.notice import Origin
@@ -27,7 +28,6 @@ from collector.delivery.whole import Pieces
 from collector.receiver import Fault, Receiver, Store, StoredNotice, serve
 from collector.web.errbit import ErrbitReader
 from collector.web.http import HttpClient
-from collector.web.secret import Secret
 from tests.lib.receivers import (
     KEY,
     FakeClock,

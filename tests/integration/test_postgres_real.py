@@ -15,7 +15,7 @@ from collector.core.clock import OffsetClock
 from collector.postgres.model import Cluster
 from tests.lib import pgsamples
 from tests.lib.pgasked import asked, product_server, wait_for
-from tests.lib.pgserver import INSTALLED, PGBACKREST, PgServer, room
+from tests.lib.pgserver import INSTALLED, MAJORS, PGBACKREST, PgServer, room
 
 # Debian 12's pgBackRest knows servers up to 15.
 FOR_BACKREST = INSTALLED.get(
@@ -187,7 +187,7 @@ def test_clocks_that_differ(backed_up: PgServer) -> None:
 # ---- servers without a tool: dumps, slots, versions --------------------------------------------------------
 
 
-@pytest.fixture(scope="module", params=sorted(INSTALLED, key=int))
+@pytest.fixture(scope="module", params=MAJORS)
 def plain(request: pytest.FixtureRequest) -> Iterator[PgServer]:
     with product_server(str(request.param)) as server:
         yield server

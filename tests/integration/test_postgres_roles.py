@@ -9,7 +9,7 @@ import pytest
 
 from tests.lib.pgasked import asked, product_server
 from tests.lib.pgsamples import verdicts
-from tests.lib.pgserver import INSTALLED, PgServer
+from tests.lib.pgserver import MAJORS, PgServer
 
 BUDGET = 30
 """Seconds that the list of commands gives one session."""
@@ -17,12 +17,12 @@ BUDGET = 30
 HIDDEN: dict[str, set[str]] = {"postgres": set(), "watcher": set(), "nobody_much": {"ready", "waldir"}}
 
 pytestmark = [
-    pytest.mark.skipif(not INSTALLED, reason="no PostgreSQL on this machine"),
+    pytest.mark.skipif(not MAJORS, reason="no PostgreSQL on this machine"),
     pytest.mark.timeout(180),
 ]
 
 
-@pytest.fixture(scope="module", params=sorted(INSTALLED, key=int))
+@pytest.fixture(scope="module", params=MAJORS)
 def server(request: pytest.FixtureRequest) -> Iterator[PgServer]:
     with product_server(str(request.param)) as started:
         yield started

@@ -39,12 +39,12 @@ def asked(
 
 
 @contextlib.contextmanager
-def product_server(version: str) -> Iterator[PgServer]:
+def product_server(version: str, *, port: int = 5432, **options: str) -> Iterator[PgServer]:
     """Gives a running server with the product's database, a watching role and one without any right."""
     with room() as folder:
-        server = PgServer(folder=folder / "pg", bin=INSTALLED[version])
+        server = PgServer(folder=folder / "pg", bin=INSTALLED[version], port=port)
         server.init()
-        server.start(wal_level="replica")
+        server.start(wal_level="replica", **options)
         try:
             server.sql("create database conductor")
             server.sql(

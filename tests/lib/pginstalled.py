@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 import re
@@ -26,10 +27,13 @@ def installations() -> Mapping[str, Path]:
     return found
 
 
-def client(found: Mapping[str, Path]) -> Path | None:
-    """Returns the newest folder that holds psql and pg_dump, as fetched servers come without them."""
-    having = [version for version, folder in found.items() if (folder / "psql").exists()]
-    return found[max(having, key=int)] if having else None
+def client_of(folder: Path, found: Mapping[str, Path]) -> Path:
+    """Returns where psql and pg_dump for a server are: beside it, or the newest ones that start.
+
+    Fetched servers come without them, and those of one wheel crash at once.
+    """
+    known = (folder, *(found[version] for version in sorted(found, key=int, reverse=True)))
+    return next((one for one in known if _said(one / "psql")), folder)
 
 
 def _folders() -> Iterator[Path]:
@@ -46,8 +50,15 @@ def _folders() -> Iterator[Path]:
 def _major(folder: Path) -> str:
     if not (folder / "initdb").exists():
         return ""
-    said = subprocess.run(
-        [folder / "postgres", "--version"], capture_output=True, timeout=20, check=False
-    ).stdout
-    match = _VERSION.search(said)
+    match = _VERSION.search(_said(folder / "postgres"))
     return match[1].decode() if match else ""
+
+
+@functools.cache
+def _said(program: Path) -> bytes:
+    """Returns what a program says of its version, nothing if it cannot be started."""
+    try:
+        done = subprocess.run([program, "--version"], capture_output=True, timeout=20, check=False)
+    except OSError:
+        return b""
+    return done.stdout if done.returncode == 0 else b""

@@ -20,12 +20,12 @@ from typing import Any
 
 from collector.kube.commands import Command
 from collector.kube.exec import Ran, Sink, Target
-from tests.lib.pginstalled import client, installations
+from tests.lib.pginstalled import client_of, installations
 
 _USERS = ("postgres", "nobody")
 PGBACKREST = shutil.which("pgbackrest")
 INSTALLED = installations()
-_CLIENT = client(INSTALLED)
+MAJORS: tuple[str, ...] = tuple(sorted(INSTALLED, key=int))
 
 
 def _user() -> pwd.struct_passwd | None:
@@ -63,7 +63,7 @@ class PgServer:
     @property
     def environment(self) -> dict[str, str]:
         return {
-            "PATH": ":".join(map(str, filter(None, (self.bin, _CLIENT, "/usr/bin", "/bin")))),
+            "PATH": f"{client_of(self.bin, INSTALLED)}:{self.bin}:/usr/bin:/bin",
             "HOME": str(self.folder),
             "PGHOST": str(self.folder),
             "PGPORT": str(self.port),

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from collector.core.deadline import Deadline
+from collector.core.secret import Secret
 from collector.delivery import ErrbitSettings, UploadSettings
 from collector.delivery.deliver import Delivery, deliver
 from collector.delivery.fetch import Fetched, fetch
 from collector.web.errbit import ErrbitReader
 from collector.web.http import HttpClient
-from collector.web.secret import Secret
 from tests.lib.receivers import FakeClock, report, settings
 
 TOKEN = "readertoken000000000"

@@ -7,6 +7,7 @@ import re
 from collector.core.errors import UsageError
 
 _VISIBLE = re.compile(r"[!-~]+")
+_SPACED = re.compile(r"[!-~]+( +[!-~]+)*")
 
 
 class Secret:
@@ -16,17 +17,21 @@ class Secret:
         value: visible ASCII characters, at least one and at most ``longest``.
         what: what it is, for the error's words.
         longest: the limit.
+        spaced: spaces may stand between the characters.
 
-    Raises UsageError, without the value, for what cannot stand in an HTTP header.
+    Raises UsageError, without the value, for anything else, such as what cannot stand in an HTTP header.
     """
 
     __slots__ = ("_value",)
 
-    def __init__(self, value: str, what: str = "the Errbit API key", *, longest: int = 512) -> None:
-        if len(value) > longest or not _VISIBLE.fullmatch(value):
+    def __init__(
+        self, value: str, what: str = "the Errbit API key", *, longest: int = 512, spaced: bool = False
+    ) -> None:
+        if len(value) > longest or not (_SPACED if spaced else _VISIBLE).fullmatch(value):
             raise UsageError(
                 f"{what} is not usable",
-                why=f"it must be 1 to {longest} visible ASCII characters without spaces",
+                why=f"it must be 1 to {longest} visible ASCII characters"
+                f"{' on one line' if spaced else ' without spaces'}",
                 hint="copy it again from where it was issued, such as the application's page in Errbit",
             )
         self._value = value
