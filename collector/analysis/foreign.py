@@ -60,7 +60,7 @@ class Neighbour:
 def foreign_users(context: RuleContext) -> Iterator[Use]:
     """Yields each workload once for each component of Conductor's that its pods name."""
     hosts = _hosts(context)
-    others = _others(context)
+    others = others_of(context)
     seen: set[tuple[Subject, str]] = set()
     for pod in context.view.objects("pods") if hosts else ():
         subject = context.view.workload_of(pod)
@@ -70,7 +70,7 @@ def foreign_users(context: RuleContext) -> Iterator[Use]:
             component = hosts[host]
             if (subject, component) not in seen:
                 seen.add((subject, component))
-                owner = Owner.CUSTOMER if _key(subject) in others else subject.owner
+                owner = Owner.CUSTOMER if key_of(subject) in others else subject.owner
                 yield Use(
                     subject=replace(subject, owner=owner),
                     component=component,
@@ -82,18 +82,18 @@ def foreign_users(context: RuleContext) -> Iterator[Use]:
 def foreign_workloads(context: RuleContext) -> Iterator[Neighbour]:
     """Yields what another release or nobody's chart put into Conductor's namespaces."""
     ours = set(context.facts.conductor_namespaces)
-    others = _others(context)
+    others = others_of(context)
     for kind, plural, group in _CONTROLLERS:
         for item in context.view.objects(plural, group):
             if item.namespace not in ours:
                 continue
             subject = context.view.subject(kind, item.namespace, item.name)
-            why = others.get(_key(subject), "")
+            why = others.get(key_of(subject), "")
             if why:
                 yield Neighbour(subject=replace(subject, owner=Owner.CUSTOMER), why=why, evidence=item.at())
 
 
-def _others(context: RuleContext) -> Mapping[tuple[str, str, str], str]:
+def others_of(context: RuleContext) -> Mapping[tuple[str, str, str], str]:
     """Returns the workloads that are shown to be neither Conductor's nor the platform's, with the proof."""
     document = context.view.document(layout.CONDUCTOR)
     found = {
@@ -176,5 +176,6 @@ def _known(word: str, namespace: str, hosts: Mapping[str, str]) -> str:
     return host if host in hosts and parts[2:3] in ([], ["svc"]) else ""
 
 
-def _key(subject: Subject) -> tuple[str, str, str]:
+def key_of(subject: Subject) -> tuple[str, str, str]:
+    """Returns what a workload is known by in ``others_of``."""
     return subject.kind, subject.namespace, subject.name

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from collector.analysis.clients import Sessions, foreign_sessions
 from collector.analysis.compared import compared, evidence, subject
 from collector.analysis.context import Rule, RuleContext
-from collector.analysis.foreign import foreign_users, foreign_workloads
+from collector.analysis.foreign import foreign_users, foreign_workloads, key_of
 from collector.bundle import layout
+from collector.core.text import counted
 from collector.findings import Confidence, Evidence, Finding, Impact, Outcome, Owner, Subject
 from collector.records.access import mapping, string, strings
 
@@ -97,7 +99,13 @@ def values(context: RuleContext) -> Iterator[Finding]:
 
 def foreign(context: RuleContext) -> Iterator[Finding]:
     """A workload that is not Conductor's uses its database or its Errbit."""
+    seen = set()
+    for sessions in foreign_sessions(context):
+        seen.add(key_of(sessions.subject))
+        yield _of_sessions(context, sessions)
     for use in foreign_users(context):
+        if use.component == "postgres" and key_of(use.subject) in seen:
+            continue  # its sessions prove what its environment only suggests
         rule, what = ("CND-ALT-006", "database") if use.component == "postgres" else ("CND-ALT-007", "Errbit")
         yield context.finding(
             rule,
@@ -109,6 +117,29 @@ def foreign(context: RuleContext) -> Iterator[Finding]:
             facts={"user": "customer" if use.subject.owner is Owner.CUSTOMER else "unknown"},
             confidence=Confidence.INFERRED,
         )
+
+
+def _of_sessions(context: RuleContext, one: Sessions) -> Finding:
+    number = counted(one.count, "session")
+    if one.accounted:
+        summary = f"{one.subject} has {number} in Conductor's database ({one.words})"
+    else:
+        summary = (
+            f"{number} in Conductor's database ({one.words}): no pod that was listed has the address "
+            f"{', '.join(list(one.addresses)[:_MAX_NAMED])}"
+        )
+    return context.finding(
+        "CND-ALT-006",
+        one.subject,
+        summary,
+        outcome=Outcome.WARN if one.accounted else Outcome.UNKNOWN,
+        impact=Impact.RISK if one.accounted else Impact.INFO,
+        evidence=[one.evidence],
+        facts={"user": "customer" if one.subject.owner is Owner.CUSTOMER else "unknown"},
+        confidence=Confidence.PROVEN if one.accounted else Confidence.UNKNOWN,
+        needs="" if one.accounted else "whose address it is: kubectl get pods,nodes -A -o wide",
+        count=one.count,
+    )
 
 
 def neighbours(context: RuleContext) -> Iterator[Finding]:

@@ -122,6 +122,16 @@ class Slot:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Client:
+    """Sessions of one kind: how they call themselves, digits left out, their role, where they come from."""
+
+    application: str = ""
+    role: str = ""
+    address: str = ""
+    count: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Database:
     """One database: no content, only its size in bytes and how old its oldest transaction ids are."""
 
@@ -177,7 +187,7 @@ class Server:
     summarized: bool | None = None
     superusers: tuple[str, ...] = ()
     extensions: tuple[str, ...] = ()
-    foreign_clients: tuple[str, ...] = ()
+    clients: tuple[Client, ...] = ()
     unlogged: int = 0
     protection: Protection = ""
     denied: Mapping[str, str] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from datetime import datetime
 from collector.postgres import wal
 from collector.postgres.archiving import command_class
 from collector.postgres.decode import OutputError, decode, moment, name, number
-from collector.postgres.model import Archiver, Database, Server, Slot
+from collector.postgres.model import Archiver, Client, Database, Server, Slot
 from collector.postgres.queries import MARK, OPENING
 from collector.records import Json
 from collector.records.access import integer, string
@@ -18,7 +18,7 @@ from collector.records.access import integer, string
 MAX_ROWS = 100_000
 _STATE = re.compile(r"[0-9A-Z]{5}")
 _ERROR_STATE = re.compile(r"(?:ERROR|FATAL):\s+([0-9A-Z]{5})\s*$", re.MULTILINE)
-_OK = "00000"
+_OK, _DENIED = "00000", "42501"
 _COMMANDS = ("archive_command", "restore_command")
 _FLAGS = ("recovery_target_time", "recovery_target_name", "recovery_target_xid", "recovery_target_lsn")
 
@@ -104,14 +104,12 @@ def server_of(answers: Answers, *, instance: str, asked_at: datetime | None) -> 
         exclusive_backup_since=moment(answers.one("exclusive").get("started")),
         superusers=_names(answers, "superusers", "rolname"),
         extensions=_names(answers, "extensions", "extname"),
+        clients=tuple(map(_client, answers.rows.get("clients", ()))),
         unlogged=integer(answers.one("unlogged"), "unlogged"),
-        denied=dict(answers.failed),
+        denied=_denied(answers),
     )
     running = answers.one("summarizer").get("running")
-    addresses = _names(answers, "clients", "address")
-    return replace(
-        server, summarized=running if isinstance(running, bool) else None, foreign_clients=addresses
-    )
+    return replace(server, summarized=running if isinstance(running, bool) else None)
 
 
 def _names(answers: Answers, query: str, key: str) -> tuple[str, ...]:
@@ -151,6 +149,21 @@ def _slot(row: Json) -> Slot:
         active=row.get("active") is True,
         wal_status=name(row.get("wal_status")),
         retained=number(row.get("retained")),
+    )
+
+
+def _denied(answers: Answers) -> dict[str, str]:
+    """Returns the questions that were refused. Foreign sessions are hidden from a role without a word."""
+    hidden = answers.one("sessions").get("all_sessions") is False
+    return dict(answers.failed) | ({"clients": _DENIED} if hidden else {})
+
+
+def _client(row: Json) -> Client:
+    return Client(
+        application=name(row.get("application")),
+        role=name(row.get("role")),
+        address=name(row.get("address")),
+        count=integer(row, "sessions"),
     )
 
 

@@ -1,4 +1,4 @@
-"""Real servers asked over their own protocol: the answers of psql in a pod, and every way of being refused."""
+"""Real servers asked over their own protocol: the answers of psql in a pod, and every way to be refused."""
 
 from __future__ import annotations
 
@@ -96,6 +96,7 @@ def steady(server: Server) -> Server:
         wal_bytes=None,
         databases=(),
         slots=(),
+        clients=(),
     )
 
 
