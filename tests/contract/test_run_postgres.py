@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from collector.bundle.reader import BundleReader
 from collector.core.clock import rfc3339
 from collector.demo.recording import Recording
 from collector.spec import Postgres, load_spec
+from collector.sql import Database
 from tests.lib import edits, pgsamples
 from tests.lib.podexec import STDERR, STDOUT, Session, execs, failure
 from tests.lib.recordings import recording
@@ -85,6 +87,21 @@ def test_what_the_pods_say_is_judged_and_nothing_of_their_content_is_kept(tmp_pa
     assert b"Tr0ub4dor" not in kept
     assert b"AKIAABCDEFGHIJKLMNOP" not in kept
     assert b"db.internal" not in kept
+
+
+def test_a_database_that_cannot_be_reached_is_told_and_its_dsn_is_not(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    dsn = f"postgresql://watcher:Tr0ub4dor-and-3@127.0.0.1:{port}/customer"
+    result = collect(recording(), tmp_path, database=Database(dsn))
+    clusters = entry(result.bundle.path, layout.CLUSTERS)["clusters"]
+    (cluster,) = (one for one in clusters if one["name"] == "database-of-the-dsn")
+    (step,) = cluster["steps"]
+    assert (step["status"], step["error"]) == ("error", "the server cannot be reached")
+    assert "CND-PG-039 database-of-the-dsn" in verdicts(result)
+    kept = whole(result.bundle.path)
+    for secret in (b"Tr0ub4dor", b"watcher:", b"/customer", f":{port}".encode()):
+        assert secret not in kept
 
 
 def test_without_leave_no_pod_is_asked_and_the_report_says_what_would_settle_it(tmp_path: Path) -> None:

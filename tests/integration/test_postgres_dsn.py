@@ -8,9 +8,11 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from collector.bundle import layout
 from collector.collectors.postgres_dsn import ask_database
 from collector.core.clock import SystemClock
 from collector.core.deadline import Deadline
@@ -20,6 +22,9 @@ from collector.sql import Database, ask
 from tests.lib.pgasked import asked, product_server
 from tests.lib.pgsamples import verdicts
 from tests.lib.pgserver import MAJORS, PgServer
+from tests.lib.recordings import recording
+from tests.lib.runs import collect, entry, whole
+from tests.lib.runs import verdicts as findings
 
 pytest.importorskip("psycopg")
 pytestmark = [
@@ -114,6 +119,20 @@ def test_the_answers_are_those_of_psql_in_the_pod(
         one.name for one in inside.servers[0].databases
     ]
     assert verdicts(outside) == verdicts(inside)
+
+
+def test_a_whole_run_judges_what_it_answered_and_keeps_nothing_of_the_dsn(
+    server: PgServer, tmp_path: Path
+) -> None:
+    result = collect(recording(), tmp_path, database=Database(dsn(server)))
+    clusters = entry(result.bundle.path, layout.CLUSTERS)["clusters"]
+    (cluster,) = (one for one in clusters if one["name"] == "database-of-the-dsn")
+    assert cluster["servers"][0]["system_id"]
+    assert cluster["servers"][0]["protection"] == "local"
+    # The recorded cluster is older than the server, so its clock is the one thing to be noticed.
+    found = {key for key in findings(result) if key.endswith(" database-of-the-dsn")}
+    assert found == {"CND-PG-037 database-of-the-dsn"}
+    assert PASSWORD.encode() not in whole(result.bundle.path)
 
 
 def test_every_question_is_asked_in_a_transaction_that_only_reads_and_never_waits_long(

@@ -22,6 +22,7 @@ from collector.pipeline import RunOptions, RunResult, run
 from collector.pipeline.interrupt import Interrupt
 from collector.redaction import Redactor, load_rules
 from collector.spec import Spec, load_spec
+from collector.sql import Database
 from collector.web.errbit import ErrbitSource
 from tests.lib.clusters import connection
 from tests.lib.faulty import FaultyApi
@@ -53,6 +54,7 @@ def collect(
     spec: Spec | None = None,
     errbit: ErrbitSettings | None = None,
     errbit_source: ErrbitSource | None = None,
+    database: Database | None = None,
     request_timeout: float = 3.0,
     headers: dict[str, str] | None = None,
     requests: list[str] | None = None,
@@ -79,6 +81,7 @@ def collect(
         dest_dir=folder,
         errbit=errbit,
         errbit_source=errbit_source,
+        database=database,
         demo=True,
     )
     with serve(faulty) as url:
