@@ -9,7 +9,7 @@ from dataclasses import replace
 from collector.core.clock import Clock
 from collector.core.deadline import Deadline
 from collector.kube.commands import Commands
-from collector.kube.exec import Ran, Runner, Target
+from collector.kube.exec import Ran, Runner, Sink, Target
 from collector.kube.guard import RefusedRequestError
 from collector.postgres.model import Step, StepStatus
 from collector.postgres.pgbackrest import error_class
@@ -83,6 +83,7 @@ class Steps:
         name: str,
         *,
         stdin: bytes = b"",
+        sink: Sink | None = None,
         quiet: bool = False,
         unset: Collection[int] = (),
         **values: str,
@@ -90,7 +91,8 @@ class Steps:
         """Runs one command of the list; what could not be run comes back with its status.
 
         ``quiet``: that the command itself says no (a folder that is not there) is an answer. ``unset``: exit
-        statuses which say that the tool is installed and was never set up.
+        statuses which say that the tool is installed and was never set up. ``sink`` takes the output as it
+        comes.
         """
         if target.namespace in self._denied:
             return Ran(status="denied")
@@ -102,7 +104,7 @@ class Steps:
             return Ran(status="missing")
         if self._deadline.expired:
             return self._note(name, Ran(status="timeout", reason="no time was left"))
-        ran = self._runner.run(target, command, stdin)
+        ran = self._runner.run(target, command, stdin, sink)
         if ran.status == "denied":
             self._denied.add(target.namespace)
         if ran.status == "ok" and ran.code in unset:

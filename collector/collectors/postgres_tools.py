@@ -10,6 +10,7 @@ from collector.collectors.postgres_steps import Steps
 from collector.kube.exec import Ran, Target
 from collector.postgres import barman, dumpfile, pgbackrest, walg
 from collector.postgres.decode import OutputError, moment
+from collector.postgres.listing import ArchiveListing
 from collector.postgres.model import Archive, Cluster, DumpFile, Repository, Volume
 from collector.spec import Postgres
 
@@ -85,14 +86,20 @@ def _archives(size: int, info: pgbackrest.Info, target: Target, steps: Steps) ->
     for repository in info.repositories:
         if repository.state != "ok":
             continue
-        ran = steps.run(target, "pgbackrest-archive", stanza=repository.name, repo=repository.key)
+        listing = ArchiveListing(_archive_id(info, repository))
         try:
-            yield pgbackrest.read_archive_listing(
-                ran.output,
+            ran = steps.run(
+                target,
+                "pgbackrest-archive",
+                sink=listing.feed,
+                stanza=repository.name,
+                repo=repository.key,
+            )
+            yield listing.archive(
+                tool=pgbackrest.TOOL,
                 repository=f"{repository.name}/{repository.key}",
                 segment_size=size,
-                archive_id=_archive_id(info, repository),
-                complete=not ran.truncated,
+                complete=ran.status == "ok" and not ran.truncated,
             )
         except OutputError:
             continue

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from collector.postgres import wal
 from collector.postgres.decode import OutputError, decode, moment, name, number
+from collector.postgres.listing import ArchiveListing
 from collector.postgres.model import Archive, Backup, Range, Repository, RepositoryState
 from collector.records import Json
 from collector.records.access import integer, mapping, sequence, string, strings
@@ -135,65 +136,10 @@ def _archives(stanza: Json) -> Iterator[Archive]:
 def read_archive_listing(
     data: bytes, *, repository: str, segment_size: int, archive_id: str = "", complete: bool = True
 ) -> Archive:
-    """Returns the archive of one stanza as ranges. ``segment_size`` is bytes, 0 if not known.
-
-    ``archive_id`` (such as ``15-1``) keeps to the current database where several were archived. Raises
-    OutputError.
-    """
-    content = decode(data)
-    if not isinstance(content, dict):
-        raise OutputError("not a listing")
-    names, histories, newest = set(), set(), 0
-    for path, entry in content.items():
-        if not isinstance(entry, dict) or string(entry, "type") != "file" or not _inside(path, archive_id):
-            continue
-        filename = path.rpartition("/")[2]
-        if found := wal.stored_segment(filename):
-            names.add(found)
-            newest = max(newest, integer(entry, "time"))
-        elif timeline := wal.history_timeline(filename):
-            histories.add(timeline)
-    return listed(
-        TOOL,
-        names,
-        repository=repository,
-        segment_size=segment_size,
-        histories=histories,
-        complete=complete,
-        newest=newest,
-    )
-
-
-def _inside(path: str, archive_id: str) -> bool:
-    return not archive_id or f"/{archive_id}/" in f"/{path}"
-
-
-def listed(
-    tool: str,
-    names: Iterable[str],
-    *,
-    repository: str,
-    segment_size: int,
-    histories: Iterable[int] = (),
-    complete: bool = True,
-    newest: int = 0,
-) -> Archive:
-    """Returns an archive out of the names that a listing held."""
-    names = tuple(names)
-    size = segment_size if wal.valid_size(segment_size) else wal.likely_size(names)
-    found = wal.ranges(names, size)
-    return Archive(
-        tool=tool,
-        repository=repository,
-        first=found[0].first if found else "",
-        last=found[-1].last if found else "",
-        listed=True,
-        truncated=not complete,
-        ranges=found[-_MAX_RANGES:],
-        histories=tuple(sorted(histories)),
-        newest=moment(newest),
-        segment_size=size,
-    )
+    """Returns the archive in a listing that is held as a whole; see ``ArchiveListing``."""
+    listing = ArchiveListing(archive_id)
+    listing.feed(data)
+    return listing.archive(tool=TOOL, repository=repository, segment_size=segment_size, complete=complete)
 
 
 def read_verify(text: str) -> tuple[Literal["", "ok", "error"], frozenset[str]]:

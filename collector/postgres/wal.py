@@ -7,7 +7,8 @@ second counts only as far as 4 GiB hold segments of the server's size.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from collector.postgres.model import Range
@@ -16,6 +17,7 @@ DEFAULT_SEGMENT = 16 * 1024 * 1024
 _FULL = 1 << 32
 _LARGEST = 1 << 30
 _SMALLEST = 1 << 20
+_MOST_ABOVE = 20_000  # of 4 GiB each
 _STORED = re.compile(r"([0-9A-F]{24})(?:-[0-9a-f]{40})?(?:\.(?:gz|lz4|zst|bz2|br|lzma|xz|snappy))?")
 _NAME = re.compile(r"[0-9A-F]{24}")
 _HISTORY = re.compile(r"([0-9A-F]{8})\.history(?:\.\w+)?")
@@ -50,9 +52,14 @@ def likely_size(names: Iterable[str]) -> int:
     Where they do not pass a border of 4 GiB any size gives the same holes, and the usual one is returned.
     """
     known = list(names)
-    if len({name[:16] for name in known}) > 1:
-        most = max(int(name[16:24], 16) for name in known) + 1
-        size = _FULL >> (most - 1).bit_length()
+    return _likely(
+        len({name[:16] for name in known}), max((int(name[16:24], 16) for name in known), default=0)
+    )
+
+
+def _likely(above: int, last: int) -> int:
+    if above > 1:
+        size = _FULL >> last.bit_length()
         if valid_size(size):
             return size
     return DEFAULT_SEGMENT
@@ -71,21 +78,70 @@ def named(timeline: int, number: int, size: int) -> str:
 
 def ranges(names: Iterable[str], size: int) -> tuple[Range, ...]:
     """Returns the ranges without holes, in order of timeline and place."""
-    found: list[Range] = []
+    return tuple(_joined(sorted({place(name, size) for name in names}), size))
+
+
+def _joined(places: Iterable[tuple[int, int]], size: int) -> Iterator[Range]:
+    """Yields the ranges of places that come in their order, none of them twice."""
     open_at: tuple[int, int, int] | None = None
-    for timeline, number in sorted({place(name, size) for name in names}):
+    for timeline, number in places:
         if open_at and (timeline, number) == (open_at[0], open_at[2] + 1):
             open_at = timeline, open_at[1], number
             continue
         if open_at:
-            found.append(_range(open_at, size))
+            yield _range(open_at, size)
         open_at = timeline, number, number
-    return (*found, _range(open_at, size)) if open_at else tuple(found)
+    if open_at:
+        yield _range(open_at, size)
 
 
 def _range(found: tuple[int, int, int], size: int) -> Range:
     timeline, first, last = found
     return Range(first=named(timeline, first, size), last=named(timeline, last, size))
+
+
+class Segments:
+    """Names of segments, a bit each: a million of them take some megabytes."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, int] = {}
+        self._last = 0
+        self.full = False
+        """True if there were more than can be kept."""
+
+    def add(self, name: str) -> None:
+        """Adds one name; what no server would write is left out."""
+        above, last = name[:16], int(name[16:24], 16)
+        if last >= _FULL // _SMALLEST:
+            return
+        if above not in self._found and len(self._found) >= _MOST_ABOVE:
+            self.full = True
+            return
+        self._found[above] = self._found.get(above, 0) | 1 << last
+        self._last = max(self._last, last)
+
+    def fit(self, size: int) -> bool:
+        """True for a segment size, in bytes, that allows every name."""
+        return valid_size(size) and self._last < _FULL // size
+
+    def likely_size(self) -> int:
+        """Returns the segment size that the names speak for, in bytes; see the function of this name."""
+        return _likely(len(self._found), self._last)
+
+    def ranges(self, size: int, *, most: int) -> tuple[str, tuple[Range, ...]]:
+        """Returns the oldest segment of all, empty without any, and the newest ``most`` ranges."""
+        found: deque[Range] = deque(maxlen=most)
+        first = ""
+        for one in _joined(self._places(size), size):
+            first = first or one.first
+            found.append(one)
+        return first, tuple(found)
+
+    def _places(self, size: int) -> Iterator[tuple[int, int]]:
+        per = _FULL // size
+        for above in sorted(self._found):
+            timeline, start, bits = int(above[:8], 16), int(above[8:], 16) * per, self._found[above]
+            yield from ((timeline, start + at) for at in range(bits.bit_length()) if bits >> at & 1)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from collector.postgres import wal
 from collector.postgres.decode import OutputError, decode, moment, name, number
 from collector.postgres.model import Archive, Backup, Range, Repository
-from collector.postgres.pgbackrest import listed
 from collector.records import Json
 from collector.records.access import integer, strings
 
@@ -67,7 +66,14 @@ def read_wal(data: bytes) -> tuple[Archive, ...]:
     size = _segment_size(timelines)
     found = tuple(part for entry in timelines for part in _ranges(entry, size))
     if not found:
-        return (listed(TOOL, (), repository="storage", segment_size=size),)
+        return (
+            Archive(
+                tool=TOOL,
+                repository="storage",
+                listed=True,
+                segment_size=size if wal.valid_size(size) else wal.DEFAULT_SEGMENT,
+            ),
+        )
     return (
         Archive(
             tool=TOOL,

@@ -1,4 +1,4 @@
-"""Real servers asked over their own protocol: the answers of psql in a pod, and every way to be refused."""
+"""Real servers asked over their own protocol: what psql in a pod answers, and every way of being refused."""
 
 from __future__ import annotations
 

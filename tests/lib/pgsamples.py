@@ -17,7 +17,7 @@ from collector.collectors.postgres_tools import ask_tools
 from collector.core.clock import OffsetClock
 from collector.core.deadline import Deadline
 from collector.kube.commands import Command, Commands
-from collector.kube.exec import Ran, Target
+from collector.kube.exec import Ran, Sink, Target
 from collector.postgres import barman, pgbackrest
 from collector.postgres.dumpfile import Content
 from collector.postgres.dumpfile import judge as judge_dump
@@ -95,8 +95,12 @@ class _Answers:
     def __init__(self, answers: Mapping[str, Ran]) -> None:
         self._answers = answers
 
-    def run(self, target: Target, command: Command, stdin: bytes = b"") -> Ran:
-        return self._answers.get(command.name, Ran(status="ok", code=0))
+    def run(self, target: Target, command: Command, stdin: bytes = b"", sink: Sink | None = None) -> Ran:
+        ran = self._answers.get(command.name, Ran(status="ok", code=0))
+        if sink is None:
+            return ran
+        sink(ran.output)
+        return replace(ran, output=b"")
 
 
 def cluster(**parts: Any) -> Cluster:
