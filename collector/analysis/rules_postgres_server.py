@@ -149,6 +149,15 @@ def not_determined(case: Case) -> Iterator[Mark]:
             pointer=f"/steps/{cluster.steps.index(missed[0])}",
             needs=_needs(missed),
         )
+    drift = cluster.drift
+    if drift and not drift.compared:
+        yield Mark(
+            rule="CND-PG-039",
+            grade=Grade.UNKNOWN,
+            summary=f"the database was not compared with the baseline: {drift.reason or 'no reason given'}",
+            pointer="/drift",
+            needs="a baseline of this database: conductor-diag baseline make",
+        )
     denied = sorted(case.primary.denied) if case.primary else []
     if denied:
         yield Mark(

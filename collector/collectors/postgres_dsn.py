@@ -11,7 +11,7 @@ from collector.core.clock import Clock
 from collector.core.deadline import Deadline
 from collector.postgres.fingerprint import Baseline, compare
 from collector.postgres.model import Cluster, Drift, Server, Step
-from collector.postgres.psql import server_of
+from collector.postgres.psql import MOST_OBJECTS, server_of
 from collector.postgres.queries import load_queries
 from collector.sql import Asked, Database, ask
 
@@ -55,7 +55,8 @@ def ask_database(
 
 def _drift(database: Database, baseline: Baseline, deadline: Deadline) -> Drift:
     queries = load_queries("fingerprint.yaml")
-    return compare(baseline, ask(database, queries, deadline=deadline, name=baseline.database).answers)
+    asked = ask(database, queries, deadline=deadline, name=baseline.database, most=MOST_OBJECTS)
+    return compare(baseline, asked.answers)
 
 
 def _step(asked: Asked, *, answered: bool) -> Step:

@@ -16,7 +16,7 @@ from collector.kube.commands import Commands
 from collector.kube.exec import PodRunner, Target
 from collector.postgres.fingerprint import Baseline, compare, read_baseline
 from collector.postgres.model import Cluster, Drift, Server, Step
-from collector.postgres.psql import read_batch, server_of
+from collector.postgres.psql import MOST_OBJECTS, read_batch, server_of
 from collector.postgres.queries import batch, load_queries
 from collector.spec import Postgres
 
@@ -110,4 +110,4 @@ def _ask_server(steps: Steps, target: Target) -> Server | None:
 def _drift(steps: Steps, target: Target, baseline: Baseline) -> Drift:
     queries = load_queries("fingerprint.yaml")
     ran = steps.run(target, "psql", stdin=batch(queries), database=baseline.database)
-    return compare(baseline, read_batch(ran.output, ran.errors))
+    return compare(baseline, read_batch(ran.output, ran.errors, most=MOST_OBJECTS))

@@ -23,6 +23,7 @@ _KIB = 1024
 # pgBackRest's codes for an option that is required and for a file that is missing.
 _NO_CONFIGURATION = (37, 55)
 _ANY = range(1, 256)
+_UNREADABLE = "what it printed cannot be read: it is no such answer, or too long"
 
 
 def ask_tools(cluster: Cluster, target: Target, steps: Steps, spec: Postgres) -> Cluster:
@@ -53,6 +54,7 @@ def _pgbackrest(cluster: Cluster, target: Target, steps: Steps) -> Cluster:
             ).output
         )
     except OutputError:
+        steps.doubt(_UNREADABLE)
         return cluster
     keeps, stopped = _retention(steps.run(target, "pgbackrest-retention", quiet=True))
     info = replace(
@@ -102,7 +104,7 @@ def _archives(size: int, info: pgbackrest.Info, target: Target, steps: Steps) ->
                 complete=ran.status == "ok" and not ran.truncated,
             )
         except OutputError:
-            continue
+            steps.doubt(_UNREADABLE)
 
 
 def _archive_id(info: pgbackrest.Info, repository: Repository) -> str:
@@ -130,6 +132,7 @@ def _walg(cluster: Cluster, target: Target, steps: Steps) -> Cluster:
         )
         archives = walg.read_wal(steps.run(target, "wal-g-archive").output)
     except OutputError:
+        steps.doubt(_UNREADABLE)
         return cluster
     return replace(cluster, archives=(*cluster.archives, *archives))
 
@@ -140,10 +143,12 @@ def _barman(cluster: Cluster, target: Target, steps: Steps) -> Cluster:
             steps.run(target, "barman-backups", unset=_unset(cluster, "barman", _ANY)).output
         )
     except OutputError:
+        steps.doubt(_UNREADABLE)
         return cluster
     try:
         checked = barman.read_checks(steps.run(target, "barman-checks", quiet=True).output)
     except OutputError:
+        steps.doubt(_UNREADABLE)
         checked = ()
     return replace(
         cluster,

@@ -50,10 +50,8 @@ def make_baseline(
     answers: Answers, *, product_version: str, database: str, patterns: tuple[str, ...] = ()
 ) -> Baseline:
     """Returns a baseline of what a session answered. Raises ValueError when it was not answered in full."""
-    if not answers.complete or answers.failed:
-        raise ValueError(
-            f"the catalogue was not read in full ({', '.join(sorted(answers.failed)) or 'it broke off'})"
-        )
+    if reason := _unread(answers):
+        raise ValueError(reason)
     return Baseline(
         product_version=product_version,
         database=database,
@@ -70,8 +68,11 @@ def compare(baseline: Baseline, answers: Answers) -> Drift:
     """Returns the difference; ``compared`` is False when it could not be told."""
     objects = _objects(answers)
     digest = hashlib.sha256(json.dumps(sorted(objects.items())).encode()).hexdigest()[:16]
-    if not answers.complete or answers.failed or _group(answers) != baseline.group:
-        return Drift(compared=False, objects=len(objects), digest=digest)
+    reason = _unread(answers)
+    if not reason and _group(answers) != baseline.group:
+        reason = f"the baseline is of a server {baseline.group}, and this one is {_group(answers)}"
+    if reason:
+        return Drift(compared=False, objects=len(objects), digest=digest, reason=reason)
 
     def kept(names: set[str]) -> tuple[str, ...]:
         own = [one for one in names if not any(fnmatch.fnmatchcase(one, p) for p in baseline.patterns)]
@@ -90,6 +91,16 @@ def compare(baseline: Baseline, answers: Answers) -> Drift:
         extra_roles=kept(set(_names(answers, "role")) - set(baseline.roles)),
         extra_extensions=kept(set(_names(answers, "extension")) - set(baseline.extensions)),
     )
+
+
+def _unread(answers: Answers) -> str:
+    """Returns why the answers are not the whole catalogue, empty if they are."""
+    if answers.failed:
+        said = ", ".join(f"{query} {state}" for query, state in sorted(answers.failed.items()))
+        return f"the catalogue was not read in full: {said}"
+    if not answers.complete:
+        return "the catalogue was not read in full: it is too large, or the session broke off"
+    return ""
 
 
 def _objects(answers: Answers) -> Mapping[str, str]:

@@ -268,9 +268,13 @@ class Restore:
 
 @dataclass(frozen=True, kw_only=True)
 class Drift:
-    """How the catalogue differs from a baseline: names only, never a definition."""
+    """How the catalogue differs from a baseline: names only, never a definition.
+
+    ``reason`` says why it was not compared.
+    """
 
     compared: bool = False
+    reason: str = ""
     objects: int = 0
     digest: str = ""
     added: tuple[str, ...] = ()

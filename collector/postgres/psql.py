@@ -15,7 +15,12 @@ from collector.postgres.queries import MARK, OPENING
 from collector.records import Json
 from collector.records.access import integer, string
 
-MAX_ROWS = 100_000
+MOST_ROWS = 1000
+"""Rows of an answer that are kept: more than any question about a server asks for."""
+
+MOST_OBJECTS = 100_000
+"""Rows that are kept of a question about a whole catalogue."""
+
 _STATE = re.compile(r"[0-9A-Z]{5}")
 _ERROR_STATE = re.compile(r"(?:ERROR|FATAL):\s+([0-9A-Z]{5})\s*$", re.MULTILINE)
 _OK, _DENIED = "00000", "42501"
@@ -36,15 +41,17 @@ class Answers:
         return next(iter(self.rows.get(query, ())), {})
 
 
-def read_batch(output: bytes, errors: bytes = b"") -> Answers:
+def read_batch(output: bytes, errors: bytes = b"", *, most: int = MOST_ROWS) -> Answers:
     """Returns the answers. Lines that are neither a mark nor a JSON object are left out.
+
+    Of each answer ``most`` rows are kept; one that has more is not complete, and neither are the answers.
 
     psql before version 11 does not say which query failed; those whose answer is missing then take the
     states that stand in ``errors``, in their order.
     """
     rows: dict[str, list[Json]] = {}
     failed: dict[str, str] = {}
-    query, complete = "", False
+    query, complete, over = "", False, False
     for line in output.split(b"\n"):
         text = line[:200].decode("utf-8", "replace")
         if text.startswith(f"{MARK}="):
@@ -56,14 +63,17 @@ def read_batch(output: bytes, errors: bytes = b"") -> Answers:
             query = text[len(MARK) :].strip()
             complete = query == "end"
             rows.setdefault(query, [])
-        elif query and line.startswith((b"{", b"[")) and len(rows[query]) < MAX_ROWS:
-            rows[query].extend(objects_in(line))
+        elif query and line.startswith((b"{", b"[")):
+            over = over or len(rows[query]) >= most
+            rows[query].extend(objects_in(line)[: most - len(rows[query])])
     for ours in ("end", OPENING):
         rows.pop(ours, None)
     unanswered = [asked for asked, found in rows.items() if not found and asked not in failed]
     states = _ERROR_STATE.findall(errors.decode("utf-8", "replace")) if not failed else []
     failed |= dict(zip(unanswered, states, strict=False)) if len(unanswered) == len(states) else {}
-    return Answers(rows={key: tuple(found) for key, found in rows.items()}, failed=failed, complete=complete)
+    return Answers(
+        rows={key: tuple(found) for key, found in rows.items()}, failed=failed, complete=complete and not over
+    )
 
 
 def objects_in(line: bytes) -> list[Json]:

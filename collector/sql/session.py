@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from collector.core.deadline import Deadline
 from collector.postgres.model import Protection
-from collector.postgres.psql import MAX_ROWS, Answers, objects_in
+from collector.postgres.psql import MOST_ROWS, Answers, objects_in
 from collector.postgres.queries import Query, load_session
 from collector.records import Json
 from collector.sql.database import Database, library
@@ -27,7 +27,7 @@ SECONDS = 30.0
 
 _CONNECT = 5
 _LEAST = 2
-_MOST_BYTES = 32 * 1024 * 1024
+_MOST_BYTES = 8 * 1024 * 1024
 _LONGEST_ROW = 65_536
 _UNKNOWN_STATE = "08000"
 
@@ -43,14 +43,22 @@ class Asked:
     error: str = ""
 
 
-def ask(database: Database, queries: tuple[Query, ...], *, deadline: Deadline, name: str = "") -> Asked:
+def ask(
+    database: Database,
+    queries: tuple[Query, ...],
+    *,
+    deadline: Deadline,
+    name: str = "",
+    most: int = MOST_ROWS,
+) -> Asked:
     """Returns what the server answered; raises nothing that the other side could cause.
 
-    ``name`` is a database of the same server, to ask in place of the DSN's own.
+    ``name`` is a database of the same server, to ask in place of the DSN's own. Of each answer ``most`` rows
+    are kept; a longer one counts as failed.
     """
     began = time.monotonic()
     seconds = deadline.left(SECONDS)
-    work = _Session(database, queries, name, seconds)
+    work = _Session(database, queries, name, seconds, most)
     # A thread, as neither resolving a name nor a server that falls silent ends by itself.
     thread = threading.Thread(target=work.run, name="database", daemon=True)
     thread.start()
@@ -77,6 +85,7 @@ class _Session:
     queries: tuple[Query, ...]
     name: str
     seconds: float
+    most: int
     rows: dict[str, list[Json]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     complete: bool = False
@@ -140,7 +149,7 @@ class _Session:
                 # A database without an encoding (SQL_ASCII) gives bytes.
                 line = text if isinstance(text, bytes) else str(text).encode()
                 self._bytes += len(line)
-                if at >= MAX_ROWS or self._bytes > _MOST_BYTES:
+                if at >= self.most or self._bytes > _MOST_BYTES:
                     self.failed[query.id] = "54000"
                     return
                 yield from objects_in(line)

@@ -140,7 +140,7 @@ def test_psql_in_the_pod_is_given_the_same_settings() -> None:
     ],
 )
 def test_what_kept_the_session_from_others(more: str, encrypted: bool, expected: str) -> None:
-    session = _Session(Database(DSN + more), (), "", 1.0)
+    session = _Session(Database(DSN + more), (), "", 1.0, 1)
     link: Any = SimpleNamespace(pgconn=SimpleNamespace(ssl_in_use=encrypted))
     assert session._protection(link) == expected
 
