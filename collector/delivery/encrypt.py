@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import Any
 
 from collector.core.errors import UsageError
+from collector.core.extra import library
 
 SUFFIX = ".age"
 
@@ -28,25 +28,25 @@ def check_recipient(recipient: str) -> None:
 def encrypt(source: Path, target: Path, recipient: str) -> None:
     """Writes ``source``, encrypted, to ``target``, which must not exist. Raises OSError or UsageError."""
     target.touch(mode=0o600, exist_ok=False)
-    library = _library()
-    key = library.x25519.Recipient.from_str(recipient)
-    _guarded(library.encrypt_file, str(source), str(target), [key])
+    module = _library()
+    key = module.x25519.Recipient.from_str(recipient)
+    _guarded(module.encrypt_file, str(source), str(target), [key])
 
 
 def decrypt(source: Path, target: Path, identity_file: Path) -> None:
     """Writes ``source``, decrypted, to ``target``. Raises OSError or UsageError."""
-    library = _library()
+    module = _library()
     lines = identity_file.read_text(encoding="utf-8").splitlines()
     try:
         identities = [
-            library.x25519.Identity.from_str(line.strip()) for line in lines if line.startswith("AGE-")
+            module.x25519.Identity.from_str(line.strip()) for line in lines if line.startswith("AGE-")
         ]
     except Exception:  # noqa: BLE001 - its message may hold the key; raised anew below, without it
         identities = []
     if not identities:
         raise UsageError(f"{identity_file} holds no age identity", hint="give the file that age-keygen wrote")
     target.touch(mode=0o600)
-    _guarded(library.decrypt_file, str(source), str(target), identities)
+    _guarded(module.decrypt_file, str(source), str(target), identities)
 
 
 def _guarded(work: Any, *arguments: Any) -> None:
@@ -59,11 +59,9 @@ def _guarded(work: Any, *arguments: Any) -> None:
 
 
 def _library() -> Any:
-    try:
-        return importlib.import_module("pyrage")
-    except ImportError as cause:
-        raise UsageError(
-            "bundles cannot be encrypted or decrypted here",
-            why="the library pyrage is not installed; nothing is sent unencrypted instead",
-            hint="try: pip install 'conductor-diag[age]'",
-        ) from cause
+    return library(
+        "pyrage",
+        "age",
+        without="bundles cannot be encrypted or decrypted here",
+        why="nothing is sent unencrypted instead",
+    )

@@ -6,7 +6,6 @@ The signed address is itself a key: it is shown nowhere and kept nowhere; the re
 from __future__ import annotations
 
 import contextlib
-import importlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,6 +18,7 @@ import tenacity
 from collector.core.clock import Clock
 from collector.core.deadline import Deadline
 from collector.core.errors import UsageError
+from collector.core.extra import library
 from collector.core.secret import Secret
 from collector.delivery import encrypt, private
 from collector.delivery.settings import Bucket, StoreSettings
@@ -135,11 +135,9 @@ def _signed(bucket: Bucket, name: str) -> Secret:
 
 
 def _library() -> Any:
-    try:
-        return importlib.import_module("minio")
-    except ImportError as cause:
-        raise UsageError(
-            "buckets cannot be addressed here",
-            why="the library minio is not installed",
-            hint="try: pip install 'conductor-diag[s3]', or a signed address: --store-url-file FILE",
-        ) from cause
+    return library(
+        "minio",
+        "s3",
+        without="buckets cannot be addressed here",
+        instead="a signed address: --store-url-file FILE",
+    )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from collector.core.errors import UsageError
+from collector.core.extra import library
 from collector.core.secret import Secret
 
 _LONGEST = 4096
@@ -20,16 +20,9 @@ _TELLING = 8
 _HINT = "try: postgresql://USER:PASSWORD@HOST:5432/DATABASE?sslmode=verify-full, alone in its file"
 
 
-def library() -> Any:
-    """Returns psycopg. Raises UsageError where it is not installed."""
-    try:
-        return importlib.import_module("psycopg")
-    except ImportError as cause:
-        raise UsageError(
-            "a database's DSN is given, and psycopg is not installed",
-            why="asking a database over the network needs that library",
-            hint='try: pip install "conductor-diag[postgres]"',
-        ) from cause
+def psycopg() -> Any:
+    """Returns the library. Raises UsageError where it is not installed."""
+    return library("psycopg", "postgres", without="no database can be asked over the network here")
 
 
 class Database:
@@ -95,7 +88,7 @@ class Database:
 
 
 def _parts(dsn: str) -> dict[str, str]:
-    module = library()
+    module = psycopg()
     with contextlib.suppress(module.Error):
         return {name: str(value) for name, value in module.conninfo.conninfo_to_dict(dsn).items()}
     # Raised out here, as the library's own words repeat the DSN.

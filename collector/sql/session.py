@@ -20,7 +20,7 @@ from collector.postgres.model import Protection
 from collector.postgres.psql import MOST_ROWS, Answers, objects_in
 from collector.postgres.queries import Query, load_session
 from collector.records import Json
-from collector.sql.database import Database, library
+from collector.sql.database import Database, psycopg
 
 SECONDS = 30.0
 """The most that one session may take, as long as one in a pod."""
@@ -95,7 +95,7 @@ class _Session:
     _bytes: int = 0
 
     def run(self) -> None:
-        module = library()
+        module = psycopg()
         try:
             with contextlib.closing(self._connected(module)) as link:
                 self._link = link

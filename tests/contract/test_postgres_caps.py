@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import tracemalloc
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
@@ -19,7 +21,7 @@ from collector.kube.requestlog import RequestLog
 from collector.postgres.model import Cluster
 from collector.spec import Postgres
 from tests.lib.clusters import connection
-from tests.lib.podexec import STDOUT, Session, exec_server
+from tests.lib.podexec import STDOUT, Behaviour, Session, exec_server
 from tests.lib.receivers import FakeClock
 
 MIB = 1 << 20
@@ -61,20 +63,30 @@ def test_where_every_command_hangs_the_section_ends_at_its_cap(clusters: int) ->
     assert len(runner.asked) < 20
 
 
+@contextlib.contextmanager
+def pods(behaviour: Behaviour, seconds: float) -> Iterator[PodRunner]:
+    """Gives a runner for pods that behave so, with so much time for all of them."""
+    clock = SystemClock()
+    with exec_server(behaviour) as server:
+        link = connection(f"http://127.0.0.1:{server.port}")
+        yield PodRunner(link, clock=clock, deadline=Deadline(clock, seconds), log=RequestLog())
+
+
+def asked(runner: PodRunner, seconds: float, count: int) -> Cluster:
+    clock = SystemClock()
+    steps = Steps(runner, COMMANDS, clock, Deadline(clock, seconds))
+    return probe(Cluster(namespace="c", name="db"), targets(count), steps, Postgres(exec=True))
+
+
 def test_silent_pods_cost_no_more_than_the_cap_over_the_wire() -> None:
     def silent(session: Session) -> None:
         time.sleep(20)
 
-    clock = SystemClock()
-    with exec_server(silent) as server:
-        deadline = Deadline(clock, 2.0)
-        link = connection(f"http://127.0.0.1:{server.port}")
-        runner = PodRunner(link, clock=clock, deadline=deadline, log=RequestLog())
+    with pods(silent, 2.0) as runner:
         began = time.monotonic()
-        for at in range(5):
-            steps = Steps(runner, COMMANDS, clock, deadline)
-            found = probe(Cluster(namespace="c", name=f"db{at}"), targets(3), steps, Postgres(exec=True))
-            assert {step.status for step in found.steps} == {"timeout"}
+        for _ in range(5):
+            left = began + 2.0 - time.monotonic()
+            assert {step.status for step in asked(runner, left, 3).steps} == {"timeout"}
         assert time.monotonic() - began < 3.0
 
 
@@ -84,13 +96,8 @@ def test_what_came_before_the_time_was_over_is_kept() -> None:
         session.send(STDOUT, b'@@identity\n{"version": 150000, "in_recovery": false}\n@@=identity 00000\n')
         time.sleep(5)
 
-    clock = SystemClock()
-    with exec_server(answers) as server:
-        deadline = Deadline(clock, 1.0)
-        link = connection(f"http://127.0.0.1:{server.port}")
-        runner = PodRunner(link, clock=clock, deadline=deadline, log=RequestLog())
-        steps = Steps(runner, COMMANDS, clock, deadline)
-        found = probe(Cluster(namespace="c", name="db"), targets(1), steps, Postgres(exec=True))
+    with pods(answers, 1.0) as runner:
+        found = asked(runner, 1.0, 1)
     assert [one.version for one in found.servers] == [150000]
     assert found.steps[0].status == "timeout"
 
@@ -117,15 +124,10 @@ def flood(session: Session) -> None:
 
 
 def test_floods_from_every_command_are_held_in_bounded_memory() -> None:
-    clock = SystemClock()
-    with exec_server(flood) as server:
-        deadline = Deadline(clock, 40.0)
-        link = connection(f"http://127.0.0.1:{server.port}")
-        runner = PodRunner(link, clock=clock, deadline=deadline, log=RequestLog())
-        steps = Steps(runner, COMMANDS, clock, deadline)
+    with pods(flood, 40.0) as runner:
         tracemalloc.start()
         try:
-            found = probe(Cluster(namespace="c", name="db"), targets(5), steps, Postgres(exec=True))
+            found = asked(runner, 40.0, 5)
             kept, peak = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
@@ -143,16 +145,13 @@ def test_what_goes_to_a_sink_is_not_held() -> None:
             session.send(STDOUT, b"x" * 65536)
         session.end()
 
-    clock = SystemClock()
     seen = 0
 
     def sink(data: bytes) -> None:
         nonlocal seen
         seen += len(data)
 
-    with exec_server(answer) as server:
-        link = connection(f"http://127.0.0.1:{server.port}")
-        runner = PodRunner(link, clock=clock, deadline=Deadline(clock, 30), log=RequestLog())
+    with pods(answer, 30.0) as runner:
         command = COMMANDS.get("pgbackrest-archive", stanza="main", repo="1")
         tracemalloc.start()
         try:

@@ -65,22 +65,21 @@ def test_a_locked_catalogue_costs_the_answers_that_need_it(server: PgServer, rol
     assert one.system_id
 
 
-def test_a_locked_list_of_functions_costs_bounded_time_and_is_said(server: PgServer, role: str) -> None:
-    with server.holding("lock table pg_catalog.pg_proc in access exclusive mode"):
+@pytest.mark.parametrize(
+    ("catalogue", "error"),
+    [
+        ("pg_proc", "the server answered none of the first questions (55P03)"),
+        ("pg_class", "a lock on the server's catalogue lets nobody in"),
+    ],
+)
+def test_a_locked_catalogue_that_everything_needs_costs_bounded_time_and_is_said(
+    server: PgServer, role: str, catalogue: str, error: str
+) -> None:
+    with server.holding(f"lock table pg_catalog.{catalogue} in access exclusive mode"):
         found = asked(server)
     assert found.servers == ()
     (step,) = (step for step in found.steps if step.name == "psql")
-    assert (step.status, step.error) == ("error", "the server answered none of the first questions (55P03)")
-    assert step.seconds < BUDGET
-    assert verdicts(found) == {"PG-039": "unknown"}
-
-
-def test_a_locked_list_of_relations_keeps_everybody_out_and_is_said(server: PgServer, role: str) -> None:
-    with server.holding("lock table pg_catalog.pg_class in access exclusive mode"):
-        found = asked(server)
-    assert found.servers == ()
-    (step,) = (step for step in found.steps if step.name == "psql")
-    assert (step.status, step.error) == ("error", "a lock on the server's catalogue lets nobody in")
+    assert (step.status, step.error) == ("error", error)
     assert step.seconds < BUDGET
     assert verdicts(found) == {"PG-039": "unknown"}
 

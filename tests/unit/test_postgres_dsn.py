@@ -85,7 +85,7 @@ def test_without_the_library_one_sentence_says_what_to_type(monkeypatch: pytest.
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(UsageError) as caught:
         Database(DSN)
-    assert caught.value.hint == 'try: pip install "conductor-diag[postgres]"'
+    assert caught.value.hint == "try: pip install 'conductor-diag[postgres]'"
 
 
 @pytest.mark.parametrize(
