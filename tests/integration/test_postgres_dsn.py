@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import trustme
 
 from collector.bundle import layout
 from collector.collectors.postgres_dsn import ask_database
@@ -19,7 +20,7 @@ from collector.core.deadline import Deadline
 from collector.postgres.model import Cluster, Server
 from collector.postgres.queries import Query, load_session
 from collector.sql import Database, ask
-from tests.lib.pgasked import asked, product_server
+from tests.lib.pgasked import asked, product_server, wait_for
 from tests.lib.pgsamples import verdicts
 from tests.lib.pgserver import MAJORS, PgServer
 from tests.lib.recordings import recording
@@ -167,6 +168,28 @@ def test_a_refusal_is_told_in_our_words(server: PgServer, change: dict[str, str]
     assert (step.status, step.error) == ("error", error)
     assert "psql" in step.needs
     assert verdicts(cluster) == {"PG-039": "unknown"}
+
+
+@pytest.mark.parametrize("version", MAJORS)
+def test_a_certificate_is_checked_as_far_as_the_dsn_asks(tmp_path: Path, version: str) -> None:
+    ours, theirs = trustme.CA(), trustme.CA()
+    for name, authority in (("ours", ours), ("theirs", theirs)):
+        authority.cert_pem.write_to_path(str(tmp_path / f"{name}.pem"))
+    with product_server(version, listen_addresses="127.0.0.1", port=free_port()) as server:
+        if not server.sql("select 1 from pg_settings where name = 'ssl_library' and setting <> ''"):
+            pytest.skip("this server was built without TLS")
+        issued = ours.issue_cert("127.0.0.1")
+        issued.cert_chain_pems[0].write_to_path(str(server.data / "server.crt"))
+        issued.private_key_pem.write_to_path(str(server.data / "server.key"))
+        (server.data / "server.key").chmod(0o600)
+        server.own()
+        server.sql("alter system set ssl = on")
+        server.sql("select pg_reload_conf()")
+        strict = dsn(server, more=f"?sslmode=verify-full&sslrootcert={tmp_path}")
+        wait_for(server, "select setting = 'on' from pg_settings where name = 'ssl'")
+        assert found(f"{strict}/ours.pem").servers[0].protection == "verified"
+        (step,) = found(f"{strict}/theirs.pem").steps
+        assert (step.status, step.error) == ("error", "the server's certificate was not accepted")
 
 
 def test_a_locked_catalogue_costs_the_answers_that_need_it(server: PgServer) -> None:

@@ -18,13 +18,17 @@ from collector.cli.whereto import database
 from collector.collectors.postgres_dsn import joined
 from collector.core.errors import UsageError
 from collector.kube.commands import Commands
+from collector.kube.config import ConnectionOptions
+from collector.pipeline.options import RunOptions
+from collector.pipeline.proof import agent_secrets
 from collector.postgres.model import Cluster, Drift, Protection, Server, Step
 from collector.postgres.queries import load_session
 from collector.redaction.scanner import Scanner
-from collector.spec import Postgres
+from collector.spec import Postgres, Spec
 from collector.sql import Database
 from collector.sql.session import _Session
 from tests.lib import pgsamples
+from tests.lib.clusters import connection
 
 PASSWORD = "Tr0ub4dor-and-3"
 DSN = f"postgresql://watcher:{PASSWORD}@db.example.com:5432/conductor"
@@ -73,6 +77,13 @@ def test_a_database_shows_nothing_of_itself() -> None:
 @pytest.mark.parametrize("trace", [DSN, PASSWORD, f'{{"x":"{PASSWORD}"}}'])
 def test_the_second_opinion_looks_for_the_dsn_and_its_password(trace: str) -> None:
     assert Scanner(Database(DSN).secrets).scan("entry", [f"a {trace} b".encode()])
+
+
+def test_a_run_has_the_dsn_looked_for_in_its_bundle(tmp_path: Path) -> None:
+    options = RunOptions(
+        connection=ConnectionOptions(), spec=Spec(), dest_dir=tmp_path, database=Database(DSN)
+    )
+    assert {DSN, PASSWORD} <= set(agent_secrets(connection("http://127.0.0.1:1"), options).values())
 
 
 @pytest.mark.parametrize("word", ["postgres", "conductor", "x1", "12345678"])
