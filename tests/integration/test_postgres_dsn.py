@@ -57,7 +57,7 @@ def dsn(server: PgServer, role: str = "watcher", password: str = PASSWORD, more:
 
 
 @contextlib.contextmanager
-def stalled(port: int, after: int = 6000) -> Iterator[int]:
+def stalled(port: int, after: int = 2500) -> Iterator[int]:
     """Gives a port that leads to the server's, and says nothing more after so many bytes of its words."""
     over = threading.Event()
 
@@ -125,7 +125,7 @@ def test_the_answers_are_those_of_psql_in_the_pod(
 def test_a_whole_run_judges_what_it_answered_and_keeps_nothing_of_the_dsn(
     server: PgServer, tmp_path: Path
 ) -> None:
-    result = collect(recording(), tmp_path, database=Database(dsn(server)))
+    result = collect(recording(), tmp_path, database=Database(dsn(server, "postgres")))
     clusters = entry(result.bundle.path, layout.CLUSTERS)["clusters"]
     (cluster,) = (one for one in clusters if one["name"] == "database-of-the-dsn")
     assert cluster["servers"][0]["system_id"]
