@@ -114,7 +114,7 @@ class EntryWriter:
                 collector=self._collector,
                 status=status,
                 note=note,
-                redactions=dict(redactions),
+                redactions=dict(redactions) if redactions else NONE,
             )
             placed = self._owner.append(entry, self._spool)
             self._end(committed=True)

@@ -227,7 +227,7 @@ class _Shared:
             labels=self._labels.setdefault((*kept, *kept.values()), kept),
             owner=self._owners.setdefault(owner, owner) if owner else None,
             path=_one(path),
-            pointer=pointer,
+            pointer=_one(pointer),
             phase=_one(string(mapping(item, "status"), "phase")),
             containers=self._one_of(tuple(_containers(item, kind))),
             body={key: item[key] for key in parts if key in item} if parts else _NOTHING,
