@@ -14,6 +14,7 @@ from collector.bundle import layout
 from collector.bundle.reader import BundleReader
 from collector.demo.recording import LogKey, Recording, log_key
 from collector.pipeline import RunResult
+from collector.pipeline.proof import COLLECTOR as CANARIES
 from collector.spec import Spec, load_spec
 from tests.lib.runs import entry, problems
 
@@ -55,9 +56,11 @@ def resources(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def kinds(path: Path) -> set[str]:
-    """Returns the kinds of entries: paths without namespaces, pods and containers."""
+    """Returns the kinds of entries: paths without namespaces, pods and containers; canaries left out."""
     found = set()
-    for name in entries(path):
+    for name, told in entries(path).items():
+        if told["collector"] == CANARIES:
+            continue
         if layout.parse_log_path(name):
             found.add("cluster-resources/pods/logs/")
         elif layout.namespace_of(name) and name.count("/") > 1:
