@@ -131,7 +131,16 @@ def _show(arguments: argparse.Namespace, result: RunResult) -> None:
     if result.delivery is not None:
         state, detail = str(result.delivery.state), result.delivery.reason
     if arguments.output == "json":
-        print(result_json(result.report, bundle, delivery_state=state, delivery_detail=detail), flush=True)
+        print(
+            result_json(
+                result.report,
+                bundle,
+                ticket=str(result.ticket or ""),
+                delivery_state=state,
+                delivery_detail=detail,
+            ),
+            flush=True,
+        )
     else:
         print(result.bundle.path, flush=True)
     if in_cluster() and _TERMINATION_LOG.exists():
@@ -140,25 +149,23 @@ def _show(arguments: argparse.Namespace, result: RunResult) -> None:
 
 
 def _show_verdict(arguments: argparse.Namespace, result: RunResult) -> None:
-    from collector.report.terminal import verdict
+    from collector.report.terminal import delivery, verdict
 
-    if not arguments.quiet:
-        width = min(shutil.get_terminal_size((80, 24)).columns, _WIDEST)
-        print(
-            verdict(
-                result.report,
-                width=width,
-                color=_colored(arguments.color),
-                bundle_path=str(result.bundle.path),
-                summary_path=str(result.ticket or ""),
-                bundle_sha256=result.bundle.sha256,
-            ),
-            file=sys.stderr,
-        )
-        if result.delivery is not None:
-            print(f"Errbit  {result.delivery.state}: {result.delivery.reason}", file=sys.stderr)
-            if result.delivery.hint:
-                print(f"        {result.delivery.hint}", file=sys.stderr)
+    if arguments.quiet:
+        return
+    width = min(shutil.get_terminal_size((80, 24)).columns, _WIDEST)
+    text = verdict(
+        result.report,
+        width=width,
+        color=_colored(arguments.color),
+        bundle_path=str(result.bundle.path),
+        summary_path=str(result.ticket or ""),
+        bundle_sha256=result.bundle.sha256,
+    )
+    if result.delivery is not None:
+        sent = result.delivery
+        text += delivery(str(sent.state), sent.reason, sent.hint, width=width)
+    print(text, end="", file=sys.stderr, flush=True)
 
 
 def _is_live(arguments: argparse.Namespace) -> bool:

@@ -24,6 +24,7 @@ def result_json(
     report: Report,
     bundle: BundleFileInfo | None,
     *,
+    ticket: str = "",
     delivery_state: str = "",
     delivery_detail: str = "",
 ) -> str:
@@ -32,11 +33,13 @@ def result_json(
     Args:
         report: the run.
         bundle: the sealed file; None when none was written.
+        ticket: where the text for the ticket is; empty when it was not written.
         delivery_state: delivered, partly, spooled, rejected or unreachable; empty if nothing was sent.
         delivery_detail: one sentence for a person.
     """
     document = {
         **_common(report, bundle, delivery_state, limit=_TEXT),
+        "ticket": ticket,
         "delivery_detail": display(delivery_detail, _TEXT),
         "scopes": {
             scope.value: {outcome.value: number for outcome, number in row.items()}

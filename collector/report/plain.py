@@ -90,15 +90,6 @@ def cut(text: str, width: int) -> str:
     return _head(text, width - 1) + "…" if width > 0 else ""
 
 
-def cut_middle(text: str, width: int) -> str:
-    """Returns a path or digest with its middle left out where it is too wide: both ends tell it apart."""
-    if cells(text) <= width:
-        return text
-    head = _head(text, (width - 1) // 3)
-    tail = _head(text[::-1], width - 1 - cells(head))[::-1]
-    return f"{head}…{tail}"
-
-
 def _head(text: str, width: int) -> str:
     used = 0
     for place, char in enumerate(text):

@@ -1,22 +1,27 @@
-"""The verdict on the terminal: at most 25 lines, readable without colour, at 3 a.m., at any width."""
+"""The verdict on the terminal: what is wrong and what to do, readable without colour and at any width."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from collector.core.text import display, human_bytes
 from collector.findings import JudgedFinding, Outcome, Report, RunInfo
 from collector.report import headline
-from collector.report.plain import cells, count_of, cut, cut_middle, window, wrap
+from collector.report.plain import cells, count_of, cut, window, wrap
 from collector.report.words import load_words
 
-MAX_LINES = 25
+MAX_LINES = 30
+"""Lines of the verdict proper; what may be filed and where the files are follows it."""
 _LEAST_WIDTH = 40
 _WORD = 6
-_REMEDY = " " * _WORD
+_INDENT = " " * _WORD
 _FILINGS = 3
 _EXPLAINED = 5
+_NAMES = 8  # cells before what a row of the result block says
+_PATH = 4096
+# How many lines the text and the remedy of an explained finding may take, the most generous first.
+_ROOMS = ((4, 3), (3, 3), (3, 2), (2, 2), (2, 1), (1, 1))
 _COLOURS = {Outcome.FAIL: "31", Outcome.WARN: "33", Outcome.UNKNOWN: "35", Outcome.PASS: "32"}
 
 
@@ -40,14 +45,23 @@ def verdict(
         bundle_sha256: the bundle's digest in hex.
     """
     columns = max(width, _LEAST_WIDTH)
-    head = [_context(report), _collection(report.run)]
-    tail = [
-        *_filing(report, columns),
-        *_files(report.run, columns, bundle_path, summary_path, bundle_sha256),
+    head = [
+        line for text in (_context(report), _collection(report.run)) for line in wrap(text, columns, most=2)
     ]
-    body = _body(report, columns, MAX_LINES - len(head) - len(tail))
-    lines = [cut(line, columns) for line in (*head, *body, *tail)]
-    return "\n".join(_coloured(line) if color else line for line in lines) + "\n"
+    lines = [*head, *_body(report, columns, MAX_LINES - len(head)), *_filing(report, columns)]
+    shown = [_coloured(line) if color else line for line in lines]
+    files = _files(report.run, columns, bundle_path, summary_path, bundle_sha256)
+    return "\n".join((*shown, *files)) + "\n"
+
+
+def delivery(state: str, reason: str, hint: str, *, width: int) -> str:
+    """Returns what became of the delivery as a row of the result block, ended by a newline."""
+    columns = max(width, _LEAST_WIDTH)
+    said = f"{display(state, 40)}: {display(reason, _PATH)}"
+    lines = [*_row("Errbit", said, columns)]
+    if hint:
+        lines += _row("", display(hint, _PATH), columns)
+    return "\n".join(lines) + "\n"
 
 
 def _context(report: Report) -> str:
@@ -68,42 +82,51 @@ def _collection(run: RunInfo) -> str:
 
 
 def _body(report: Report, columns: int, room: int) -> list[str]:
-    """Returns the most important findings: as many as fit, the first ones with what to do about them."""
+    """Returns the findings: the first ones whole and with what to do, of the others one line each."""
     problems, unsettled = headline.problems(report), headline.unknowns(report)
     if not problems and not unsettled:
         return wrap(headline.sentence(report), columns)
-    quiet = [] if problems else ["No failures or warnings."]
-    shown = [*problems[:room], *unsettled[:room]]
-    tags = _tag_width(shown, columns)
-    for explained in range(min(len(shown), _EXPLAINED), -1, -1):
-        blocks = [_block(one, columns, tags, explain=at < explained) for at, one in enumerate(shown)]
-        if sum(map(len, blocks)) + len(quiet) <= room and len(shown) == len(problems) + len(unsettled):
-            return [*quiet, *chain.from_iterable(blocks)]
-    told = _fitting((_block(one, columns, tags, explain=False) for one in problems), room - 2)
-    asked = _fitting(
-        (_block(one, columns, tags, explain=False) for one in unsettled), room - len(told) - len(quiet) - 1
-    )
-    left = _left(len(problems) - len(told), len(unsettled) - len(asked))
-    return [*quiet, *chain.from_iterable(told), *chain.from_iterable(asked), *left]
+    quiet = [] if problems else wrap("No failures or warnings.", columns)
+    every = [*problems, *unsettled]
+    first, rest = every[:_EXPLAINED], every[_EXPLAINED:]
+    tags = _tag_width(every[:room], columns)
+    left = room - len(quiet)
+    explained = _explained(first, columns, tags, left - min(len(rest), 2))
+    others = _fitting(rest, left - len(explained))
+    lines = [_line(one, columns, tags) for one in others]
+    return [*quiet, *explained, *lines, *_left(rest, others)]
 
 
-def _fitting(blocks: Iterable[list[str]], room: int) -> list[list[str]]:
-    kept: list[list[str]] = []
-    for block in blocks:
-        room -= len(block)
-        if room < 0:
+def _explained(first: list[JudgedFinding], columns: int, tags: int, room: int) -> list[str]:
+    """Returns the most of each finding that fits; the least is a line of it and one of its remedy."""
+    lines: list[str] = []
+    for text, remedy in _ROOMS:
+        lines = list(chain.from_iterable(_block(one, columns, tags, text, remedy) for one in first))
+        if len(lines) <= room:
             break
-        kept.append(block)
-    return kept
+    return lines
 
 
-def _left(problems: int, unsettled: int) -> list[str]:
+def _fitting(rest: list[JudgedFinding], room: int) -> list[JudgedFinding]:
+    """Returns what has a line: where not all have, one is kept for an unknown and one for the count."""
+    if len(rest) <= room:
+        return rest
+    problems = [judged for judged in rest if judged.finding.outcome in headline.PROBLEMS]
+    unsettled = rest[len(problems) :]
+    named = problems[: max(room - 1 - min(len(unsettled), 1), 0)]
+    return [*named, *unsettled[: max(room - 1 - len(named), 0)]]
+
+
+def _left(rest: list[JudgedFinding], named: list[JudgedFinding]) -> list[str]:
+    unknown = sum(judged.finding.outcome is Outcome.UNKNOWN for judged in rest)
+    unknown -= sum(judged.finding.outcome is Outcome.UNKNOWN for judged in named)
+    unsaid = len(rest) - len(named)
     parts = []
-    if problems:
-        parts.append(f"{problems} more")
-    if unsettled:
-        parts.append(f"{unsettled} more unknown")
-    return [f"{_REMEDY}and {', '.join(parts)}: see the report"] if parts else []
+    if unsaid > unknown:
+        parts.append(f"{unsaid - unknown} more")
+    if unknown:
+        parts.append(f"{unknown} more unknown")
+    return [f"{_INDENT}and {', '.join(parts)}: see the report"] if parts else []
 
 
 def _tag(judged: JudgedFinding) -> str:
@@ -116,20 +139,34 @@ def _tag_width(shown: Iterable[JudgedFinding], columns: int) -> int:
     return min(max((cells(_tag(judged)) for judged in shown), default=0), columns // 3)
 
 
-def _block(judged: JudgedFinding, columns: int, tags: int, *, explain: bool) -> list[str]:
-    """Returns one finding: a line that says what it is or, to explain it, two lines and what to do."""
-    finding = judged.finding
-    word = load_words().outcomes[finding.outcome].word
+def _start(judged: JudgedFinding, tags: int) -> str:
+    word = load_words().outcomes[judged.finding.outcome].word
     tag = cut(_tag(judged), tags)
-    start = f"{word:<{_WORD}}{tag}{' ' * (tags - cells(tag))}  "
-    most = 2 if explain else 1
-    first, *others = wrap(display(finding.summary or finding.title, 300), columns - cells(start), most=most)
-    lines = [start + first, *(" " * cells(start) + line for line in others)]
-    remedy = finding.needs if finding.outcome is Outcome.UNKNOWN and finding.needs else finding.remedy
-    if explain and remedy:
-        first, *others = wrap(display(remedy, 300), columns - _WORD - 2, most=2)
-        lines += [f"{_REMEDY}→ {first}", *(f"{_REMEDY}  {line}" for line in others)]
-    return lines
+    return f"{word:<{_WORD}}{tag}{' ' * (tags - cells(tag))}  "
+
+
+def _says(judged: JudgedFinding) -> str:
+    return display(judged.finding.summary or judged.finding.title, 300)
+
+
+def _line(judged: JudgedFinding, columns: int, tags: int) -> str:
+    return cut(_start(judged, tags) + _says(judged), columns)
+
+
+def _block(judged: JudgedFinding, columns: int, tags: int, text: int, remedy: int) -> Iterator[str]:
+    """Yields one finding in at most ``text`` lines and what to do in at most ``remedy`` lines."""
+    finding = judged.finding
+    start = _start(judged, tags)
+    # The lines that follow use the room below the tag as well: a summary is seldom longer than two.
+    first, *_ = wrap(_says(judged), columns - cells(start), most=1 if text == 1 else 0)
+    yield start + first
+    if text > 1 and (rest := _says(judged)[len(first) :].strip()):
+        yield from (_INDENT + line for line in wrap(rest, columns - _WORD, most=text - 1))
+    todo = finding.needs if finding.outcome is Outcome.UNKNOWN and finding.needs else finding.remedy
+    if todo:
+        first, *others = wrap(display(todo, 600), columns - _WORD - 2, most=remedy)
+        yield f"{_INDENT}→ {first}"
+        yield from (f"{_INDENT}  {line}" for line in others)
 
 
 def _filing(report: Report, columns: int) -> list[str]:
@@ -142,13 +179,22 @@ def _filing(report: Report, columns: int) -> list[str]:
     return [f"{start if place == 0 else ' ' * len(start)}{line}" for place, line in enumerate(wrapped)]
 
 
-def _files(run: RunInfo, columns: int, bundle: str, summary: str, sha256: str) -> list[str]:
-    rows = [("Bundle", display(run.bundle_id, 80))]
-    if bundle:
-        rows += [("File", display(bundle, 1000)), ("sha256", display(sha256, 64))]
-    if summary:
-        rows.append(("Ticket", display(summary, 1000)))
-    return [f"{name:<8}{cut_middle(value, columns - 8)}" for name, value in rows]
+def _files(run: RunInfo, columns: int, bundle: str, summary: str, sha256: str) -> Iterator[str]:
+    yield from _row("Bundle", display(run.bundle_id, 80), columns)
+    for name, value in (("File", bundle), ("sha256", sha256 if bundle else ""), ("Ticket", summary)):
+        if value:
+            yield from _whole(name, display(value, _PATH), columns)
+
+
+def _row(name: str, value: str, columns: int) -> list[str]:
+    first, *others = wrap(value, columns - _NAMES)
+    return [f"{name:<{_NAMES}}{first}", *(" " * _NAMES + line for line in others)]
+
+
+def _whole(name: str, value: str, columns: int) -> list[str]:
+    """Returns what is there to be copied: never cut nor broken, on a line of its own where it is long."""
+    line = f"{name:<{_NAMES}}{value}"
+    return [line] if cells(line) <= columns else [name, value]
 
 
 def _coloured(line: str) -> str:

@@ -13,7 +13,11 @@ from tests.lib import reports
 
 def test_the_result_names_file_counts_findings_and_delivery() -> None:
     text = result_json(
-        reports.good(), reports.BUNDLE, delivery_state="spooled", delivery_detail="no answer within 10s"
+        reports.good(),
+        reports.BUNDLE,
+        ticket="/home/ops/a.summary.md",
+        delivery_state="spooled",
+        delivery_detail="no answer within 10s",
     )
     result = json.loads(text)
     assert "\n" not in text
@@ -22,6 +26,7 @@ def test_the_result_names_file_counts_findings_and_delivery() -> None:
         "sha256": reports.BUNDLE.sha256,
         "size": reports.BUNDLE.size,
     }
+    assert result["ticket"] == "/home/ops/a.summary.md"
     assert result["bundle_id"] == "cnd20201120t220041z7f3a09c2"
     assert result["verdict"] == "fail"
     assert result["counts"] == {"fail": 3, "warn": 1, "unknown": 1, "pass": 1}

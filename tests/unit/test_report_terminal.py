@@ -6,14 +6,14 @@ import pytest
 
 from collector.findings import Outcome, Report, Scope
 from collector.report.plain import cells
-from collector.report.terminal import MAX_LINES, verdict
+from collector.report.terminal import MAX_LINES, delivery, verdict
 from tests.lib import reports
 
 GOOD = """\
 context prod-eu · namespace conductor · last 48h · read-only
 collected 6 of 7 collectors, 1 denied · 6.0 MiB · 318 values redacted
 FAIL  supported C1     conductor-api restarted 14 times in 1 h, last OOMKilled
-                       (limit 512Mi)
+      (limit 512Mi)
       → Read its last words: kubectl logs -n conductor deployment/conductor-api
         --previous
 FAIL  secondary S2c    traefik has 1 of 2 replicas available
@@ -23,7 +23,7 @@ FAIL  supported C3     The newest good backup is 3d4h old; the objective is 24h
       → Take one now: kubectl create job -n conductor
         --from=cronjob/conductor-backup now
 WARN  unsupported C2b  Kubernetes 1.19.7 is above 1.17, the newest that
-                       Conductor is supported on
+      Conductor is supported on
       → Run Conductor on Kubernetes 1.13 to 1.17.
 ???   undetermined     The Helm 2 release records could not be read: denied
       → get,list configmaps in kube-system (conductor-diag preflight -o rbac)
@@ -85,6 +85,11 @@ def test_unknowns_alone_are_not_fine() -> None:
     assert "No failures or warnings.\n???   undetermined  The Helm 2 release records" in text
 
 
+def proper(text: str) -> list[str]:
+    """Returns the lines of the verdict without the result block."""
+    return text.partition("\nYou may file")[0].split("\n")
+
+
 @pytest.mark.parametrize("width", [1, 40, 57, 80, 100, 200])
 @pytest.mark.parametrize("payload", reports.HOSTILE, ids=range(len(reports.HOSTILE)))
 def test_never_wider_longer_or_able_to_act(payload: str, width: int) -> None:
@@ -93,22 +98,62 @@ def test_never_wider_longer_or_able_to_act(payload: str, width: int) -> None:
         width=width,
         color=False,
         bundle_path=payload,
-        summary_path=payload,
-        bundle_sha256=payload,
+        summary_path="",
+        bundle_sha256="",
     )
-    lines = text.removesuffix("\n").split("\n")
-    assert len(lines) <= MAX_LINES
-    assert max(map(cells, lines)) <= max(width, 40)
+    lines, file = text.removesuffix("\n").split("\nFile")
+    assert len(proper(lines)) <= MAX_LINES
+    assert max(map(cells, lines.split("\n"))) <= max(width, 40)
+    assert len(file) <= 4200
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]", text)
 
 
 @pytest.mark.parametrize("width", [40, 80, 200])
-def test_500_findings_keep_to_25_lines_and_say_what_is_left_out(width: int) -> None:
+def test_500_findings_keep_to_a_screen_and_say_what_is_left_out(width: int) -> None:
     text = shown(reports.many(500), width=width)
-    assert text.count("\n") <= MAX_LINES
+    assert len(proper(text)) <= MAX_LINES
     assert re.search(r"and \d+ more, \d+ more unknown", text)
     assert "FAIL" in text
     assert "???" in text
+    assert text.count("→") == 5
+
+
+def test_of_many_findings_the_first_five_stand_whole_with_what_to_do() -> None:
+    summary = "conductor-web: web has restarted 94 times; last words: connection refused by " + "x" * 30
+    findings = tuple(reports.judged(f"CND-APP-{n:03}", summary=f"{summary} {n} end") for n in range(16))
+    lines = proper(shown(reports.good(findings=findings)))
+    whole = re.sub(r"\n +", " ", "\n".join(lines))
+    assert [n for n in range(16) if f"{n} end" in whole] == [0, 1, 2, 3, 4]
+    assert whole.count("→ Read its last words: kubectl logs -n conductor deployment/conductor-api") == 5
+    assert sum(line.endswith("…") for line in lines) == 7
+    assert lines[-1] == "      and 4 more: see the report"
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_a_path_is_never_cut_and_stands_alone_where_it_is_long(width: int) -> None:
+    long = "/var/tmp/" + "diagnostics/" * 8 + "conductor-diag-acme-prod.summary.md"
+    text = verdict(
+        reports.good(),
+        width=width,
+        color=False,
+        bundle_path="b.tar.zst",
+        summary_path=long,
+        bundle_sha256=reports.BUNDLE.sha256,
+    )
+    assert text.endswith(f"\nTicket\n{long}\n")
+    assert "\nFile    b.tar.zst\n" in text
+    assert reports.BUNDLE.sha256 in text
+
+
+def test_what_became_of_the_delivery_is_a_row_of_the_block() -> None:
+    text = delivery(
+        "spooled", "0 of 16 notices delivered, " + "the server is away " * 5, "later: " * 9, width=80
+    )
+    lines = text.removesuffix("\n").split("\n")
+    assert lines[0].startswith("Errbit  spooled: 0 of 16")
+    assert len(lines) > 2
+    assert all(line.startswith(" " * 8) for line in lines[1:])
+    assert max(map(cells, lines)) <= 80
 
 
 def test_many_scopes_leave_room_for_the_findings() -> None:

@@ -8,7 +8,7 @@ import pytest
 from collector.findings import Confidence, Evidence, Facts, Outcome, Platform, Scope
 from collector.records import Status
 from collector.report import headline
-from collector.report.plain import cells, cut, cut_middle, severities, where, window, wrap
+from collector.report.plain import cells, cut, severities, where, window, wrap
 from collector.report.versions import helm_found, platform_name, version_rows
 from collector.report.words import Words, load_words
 from tests.lib import reports
@@ -106,7 +106,6 @@ def test_text_is_cut_by_cells_not_characters() -> None:
     assert cells("漢字ab") == 6
     assert cut("漢字漢字", 5) == "漢字…"
     assert cut("abc", 3) == "abc"
-    assert cut_middle("out/very/long/name.tar.zst", 16) == "out/v…me.tar.zst"
     assert wrap("one two three", 7) == ["one two", "three"]
     assert wrap("x" * 25, 10) == ["x" * 10, "x" * 10, "x" * 5]
     assert wrap("one two three four", 8, most=2) == ["one two", "three f…"]
