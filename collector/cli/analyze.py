@@ -41,6 +41,7 @@ def parser(prog: str) -> Parser:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the verb and returns the exit status."""
+    from collector.core.ids import file_sha256
     from collector.pipeline.reopen import reopen
     from collector.report.findings_json import findings_json
     from collector.report.html import report_html
@@ -69,7 +70,8 @@ def run(arguments: argparse.Namespace) -> int:
                 color=False,
                 bundle_path=str(arguments.bundle),
                 summary_path="",
-                bundle_sha256="",
-            )
+                bundle_sha256=file_sha256(arguments.bundle),
+            ),
+            end="",
         )
     return ExitStatus.OK

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import os
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ from collector.cli.whereto import secret_from, size_of
 from collector.core.clock import SystemClock
 from collector.core.deadline import Deadline
 from collector.core.errors import BundleError, ExitStatus, OutputError, UsageError
+from collector.core.ids import file_sha256
 from collector.core.secret import Secret
 from collector.core.text import display, human_bytes
 from collector.delivery import encrypt
@@ -73,9 +73,7 @@ def _decrypted(found: Fetched, identity_file: str) -> Path:
         return found.path
     plain = found.path.with_suffix("")
     encrypt.decrypt(found.path, plain, Path(identity_file))
-    with plain.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    if digest != found.plain_sha256:
+    if file_sha256(plain) != found.plain_sha256:
         raise BundleError(
             f"{plain} is not the bundle that was encrypted", why="its sha256 is not the one announced"
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 
@@ -23,3 +24,9 @@ def fingerprint(*parts: str) -> str:
 def digest(value: object) -> str:
     """Returns the SHA-256 of ``value`` as canonical JSON. Takes what msgspec can encode."""
     return hashlib.sha256(msgspec.json.encode(value, order="deterministic")).hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """Returns the SHA-256 of a file in hex. Raises OSError."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
