@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-import threading
 from pathlib import Path
 
 from collector.cli.collect import add_output_flags, check_names
 from collector.cli.parser import Parser
+from collector.cli.serving import serve_until_ended
 
 _NOTICES = "demo-notices"
 
@@ -64,19 +64,10 @@ def run(arguments: argparse.Namespace) -> int:
             count = len(scene.receiver.notices())
             print(f"The receiver got {count} notices; they are kept in {scene.notices}", file=sys.stderr)
         if arguments.keep_running:
-            print(
+            serve_until_ended(
                 f"\nBoth servers stay up; Ctrl-C ends them.\n"
                 f"  export KUBECONFIG={scene.kubeconfig}\n"
                 f"  kubectl get pods -n conductor\n"
-                f"  receiver: {scene.receiver_url}/",
-                file=sys.stderr,
+                f"  receiver: {scene.receiver_url}/"
             )
-            _until_interrupted()
     return status
-
-
-def _until_interrupted() -> None:
-    try:
-        threading.Event().wait()
-    except KeyboardInterrupt:
-        print("ended", file=sys.stderr)

@@ -18,7 +18,7 @@ from typing import NoReturn
 from collector import __version__
 from collector.cli.parser import Parser
 from collector.core.errors import DiagError, ExitStatus
-from collector.core.stop import AbortedError
+from collector.core.stop import AbortedError, TerminatedError
 from collector.core.text import display
 
 _PLUGIN_PREFIX = "kubectl-"
@@ -27,15 +27,27 @@ _PLUGIN_NAME = "kubectl conductor-diagnose"
 
 @dataclass(frozen=True)
 class Verb:
-    """A verb, known without importing its module, so that help stays quick."""
+    """A verb, known without importing its module, so that help stays quick.
+
+    ``leaves`` says of one that makes a file what a signal leaves undone, where it tells nothing itself.
+    """
 
     name: str
     module: str
     summary: str
+    leaves: str = ""
+
+
+_NO_BUNDLE = "no bundle was written"
 
 
 VERBS = (
-    Verb("collect", "collector.cli.collect", "read the cluster, judge it, write a bundle, deliver notices"),
+    Verb(
+        "collect",
+        "collector.cli.collect",
+        "read the cluster, judge it, write a bundle, deliver notices",
+        _NO_BUNDLE,
+    ),
     Verb(
         "preflight",
         "collector.cli.preflight",
@@ -43,7 +55,7 @@ VERBS = (
     ),
     Verb("analyze", "collector.cli.analyze", "judge an existing bundle again, offline"),
     Verb("bundle", "collector.cli.bundle", "list, print and verify what a bundle holds"),
-    Verb("clean", "collector.cli.clean", "apply today's redaction rules to an existing bundle"),
+    Verb("clean", "collector.cli.clean", "apply today's redaction rules to an existing bundle", _NO_BUNDLE),
     Verb("redact", "collector.cli.redact", "hide secrets in text, standard input to standard output"),
     Verb("policy", "collector.cli.policy", "explain a verdict; show, check and test the support policy"),
     Verb("upload", "collector.cli.upload", "send what an earlier run could not deliver"),
@@ -59,10 +71,6 @@ VERBS = (
 )
 
 
-class TerminatedError(BaseException):
-    """SIGTERM arrived. Not an Exception, so that nothing swallows it on the way up."""
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line and returns the exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
@@ -76,11 +84,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except AbortedError as aborted:
         _leave(prog, aborted)
     except KeyboardInterrupt:
-        print(f"{prog}: interrupted; no bundle was written", file=sys.stderr)
-        return ExitStatus.INTERRUPTED
+        return _ended(prog, arguments, "interrupted", ExitStatus.INTERRUPTED)
     except TerminatedError:
-        print(f"{prog}: terminated; no bundle was written", file=sys.stderr)
-        return ExitStatus.TERMINATED
+        return _ended(prog, arguments, "terminated", ExitStatus.TERMINATED)
     except BrokenPipeError:
         # The reader of our output went away (`| head`); that is its right, and no error of ours.
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - keeps the interpreter's last flush quiet
@@ -100,12 +106,24 @@ def _plugin(called_as: str, arguments: list[str]) -> tuple[str, list[str]]:
 
 
 def _run(prog: str, arguments: list[str]) -> int:
-    verb = next((verb for verb in VERBS if arguments and verb.name == arguments[0]), None)
+    verb = _verb(arguments)
     if verb is None:
         return _top_level(prog, arguments)
     module = importlib.import_module(verb.module)
     parser: Parser = module.parser(f"{prog} {verb.name}")
     status: int = module.run(parser.parse_args(arguments[1:]))
+    return status
+
+
+def _verb(arguments: list[str]) -> Verb | None:
+    return next((verb for verb in VERBS if arguments and verb.name == arguments[0]), None)
+
+
+def _ended(prog: str, arguments: list[str], how: str, status: ExitStatus) -> ExitStatus:
+    """Tells of a signal; only where a bundle was to be written, that none is."""
+    verb = _verb(arguments)
+    undone = f"; {verb.leaves}" if verb and verb.leaves else ""
+    print(f"{prog}: {how}{undone}", file=sys.stderr)
     return status
 
 
@@ -152,7 +170,7 @@ def _crash(prog: str, error: Exception) -> int:
 
 def _leave(prog: str, aborted: AbortedError) -> NoReturn:
     """Ends the process without waiting for threads that still wait for a server."""
-    kept = f"the bundle is {aborted.bundle}" if aborted.bundle else "no bundle was written"
+    kept = f"the bundle is {aborted.bundle}" if aborted.bundle else _NO_BUNDLE
     with contextlib.suppress(OSError):
         print(f"{prog}: {aborted.reason}; {display(kept)}", file=sys.stderr, flush=True)
     os._exit(aborted.status)

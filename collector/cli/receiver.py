@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import secrets
-import sys
-import threading
 from pathlib import Path
 
 from collector.cli.parser import Parser
+from collector.cli.serving import serve_until_ended
 from collector.core.errors import ExitStatus, UsageError
 
 _LOOPBACK = ("127.0.0.1", "localhost")
@@ -68,8 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
         with serve(receiver, port, max_body=arguments.max_body) as url:
             made = "" if given else f"\nits API key, made for this run: {key}"
-            print(f"listening on {url}/, notices are kept in {arguments.data_dir}{made}", file=sys.stderr)
-            _until_interrupted()
+            serve_until_ended(f"listening on {url}/, notices are kept in {arguments.data_dir}{made}")
     except OSError as error:
         raise UsageError(
             f"cannot serve on {arguments.listen} from {arguments.data_dir}",
@@ -90,10 +88,3 @@ def _port(listen: str) -> int:
     if not (port.isascii() and port.isdigit() and int(port) <= _HIGHEST_PORT):
         raise UsageError(f"--listen {listen!r} names no port", hint="try: --listen 127.0.0.1:8080")
     return int(port)
-
-
-def _until_interrupted() -> None:
-    try:
-        threading.Event().wait()
-    except KeyboardInterrupt:
-        print("ended", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The two ways in which a run ends early: asked to stop and keep what there is, or given up at once."""
+"""The ways in which a process ends early: asked to stop and keep what there is, or given up at once."""
 
 from __future__ import annotations
 
@@ -24,6 +24,10 @@ class Stop:
     def asked(self) -> bool:
         """True once somebody asked."""
         return bool(self.reason)
+
+
+class TerminatedError(BaseException):
+    """SIGTERM arrived. Not an Exception, so that nothing swallows it on the way up."""
 
 
 class AbortedError(BaseException):

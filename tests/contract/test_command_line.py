@@ -16,6 +16,7 @@ import pytest
 
 from collector.cli.main import VERBS, main
 from collector.core.errors import ExitStatus
+from collector.core.stop import TerminatedError
 from collector.demo.apiserver import RecordedApi, serve, write_kubeconfig
 from collector.demo.stage import DENIED
 from tests.lib import faulty
@@ -248,6 +249,9 @@ def test_looking_into_a_bundle(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert main(["bundle", "cat", path, "version.yaml"]) == 0
     assert "troubleshoot.sh" in capsys.readouterr().out
     assert main(["bundle", "verify", path]) == 0
+    sealed = capsys.readouterr().out.split()[-1]
+    assert main(["analyze", path]) == 0
+    assert f"\nsha256  {sealed}\n" in capsys.readouterr().out
     assert main(["bundle", "cat", path, "no/such"]) == ExitStatus.USAGE
     capsys.readouterr()
     assert main(["analyze", path, "-o", "json"]) == 0
@@ -285,3 +289,17 @@ def test_a_crash_names_the_place_but_no_values(
     err = capsys.readouterr().err
     assert "internal error: ValueError" in err
     assert "hunter2" not in err
+
+
+@pytest.mark.parametrize(
+    ("verb", "said"), [("version", "terminated"), ("collect", "terminated; no bundle was written")]
+)
+def test_only_what_was_to_write_a_bundle_says_that_there_is_none(
+    verb: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ended(_: object) -> int:
+        raise TerminatedError
+
+    monkeypatch.setattr(f"collector.cli.{verb}.run", ended)
+    assert main([verb]) == ExitStatus.TERMINATED
+    assert capsys.readouterr().err == f"conductor-diag: {said}\n"
