@@ -191,11 +191,15 @@ class Facts:
 
 @dataclass(frozen=True, kw_only=True)
 class Clause:
-    """A clause of the policy: where it stands and its words, quoted."""
+    """A clause of the policy: where it stands and its words, quoted.
+
+    ``grants`` is False for words that deny support, limit it or only describe: no ticket is filed under them.
+    """
 
     id: str
     document: str
     words: str
+    grants: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

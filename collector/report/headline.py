@@ -22,7 +22,7 @@ SUPPORT_TERMS = "your Support Terms decide"
 
 @dataclass(frozen=True, kw_only=True)
 class Filing:
-    """What may be filed under these clauses; ``severities`` is a set in words, never a choice."""
+    """What may be filed under these clauses, which all grant it; ``severities`` is a set, never a choice."""
 
     clauses: tuple[str, ...]
     severities: str
@@ -125,7 +125,9 @@ def filings(report: Report) -> tuple[Filing, ...]:
 
 
 def _clause_ids(found: list[Classification]) -> tuple[str, ...]:
-    ids = dict.fromkeys(display(clause.id, 40) for given in found for clause in given.clauses)
+    ids = dict.fromkeys(
+        display(clause.id, 40) for given in found for clause in given.clauses if clause.grants
+    )
     return tuple(ids)[:_CLAUSES] + (("…",) if len(ids) > _CLAUSES else ())
 
 

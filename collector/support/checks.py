@@ -13,7 +13,8 @@ from collector.support.model import ANY_TOPIC, FLAGS_PLACEHOLDER, NOT_STATED, ST
 
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 _NO_TICKET = frozenset({Scope.UNSUPPORTED, Scope.OUT_OF_SCOPE})
-_NEEDS_CLAUSE = frozenset({Scope.SUPPORTED, Scope.SECONDARY, Scope.EXPERIMENTAL, Scope.UNSUPPORTED})
+_FILEABLE = frozenset({Scope.SUPPORTED, Scope.SECONDARY, Scope.EXPERIMENTAL})
+_NEEDS_CLAUSE = _FILEABLE | {Scope.UNSUPPORTED}
 
 
 def contradictions(policy: PolicyFile) -> Iterator[str]:
@@ -27,11 +28,13 @@ def contradictions(policy: PolicyFile) -> Iterator[str]:
         yield from _unknown(f"clauses[{at}] ({clause.id})", "document", clause.document, documents)
     yield from _unknown("terms", "document", policy.terms.document, documents)
     stating = _clauses_that_state_severities(policy)
+    silent = {clause.id for clause in policy.clauses if not clause.grants}
     for at, row in enumerate(policy.rows):
         place = _place(at, row)
         for clause_id in row.clauses:
             yield from _unknown(place, "clause", clause_id, clauses)
         yield from _wrong_scope(place, row, stating)
+        yield from _ungranted(place, row, silent)
         yield from _wrong_words(place, row)
         yield from _wrong_fix(place, row)
     yield from _circular_flags(policy.rows)
@@ -69,8 +72,14 @@ def _wrong_scope(place: str, row: Row, stating: frozenset[str]) -> Iterator[str]
         yield f"{place}: scope {row.scope} allows no ticket, so severities must be []"
     elif row.severities and not stating & set(row.clauses):
         yield f"{place}: severities are given, but no clause quoted is from a document that states severities"
-    elif not row.severities and row.scope in _NEEDS_CLAUSE - _NO_TICKET:
+    elif not row.severities and row.scope in _FILEABLE:
         yield f"{place}: scope {row.scope} must allow a severity or leave it 'not stated'"
+
+
+def _ungranted(place: str, row: Row, silent: Collection[str]) -> Iterator[str]:
+    """A ticket is filed under the words that grant support, so there must be some."""
+    if row.scope in _FILEABLE and row.clauses and set(row.clauses) <= set(silent):
+        yield f"{place}: scope {row.scope} needs a clause that grants support, without grants: false"
 
 
 def _wrong_fix(place: str, row: Row) -> Iterator[str]:

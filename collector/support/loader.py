@@ -40,7 +40,12 @@ def load_policy(path: Path | None = None) -> Policy:
         source=file.data,
         documents=content.documents,
         clauses={
-            clause.id: Clause(id=clause.id, document=titles[clause.document], words=clause.words)
+            clause.id: Clause(
+                id=clause.id,
+                document=titles[clause.document],
+                words=clause.words,
+                grants=clause.grants,
+            )
             for clause in content.clauses
         },
         terms=content.terms,

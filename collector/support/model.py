@@ -62,11 +62,16 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class ClauseText(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Words quoted from a document, letter for letter but for white space."""
+    """Words quoted from a document, letter for letter but for white space.
+
+    ``grants`` is false for words that deny support, limit it or only describe: they explain a verdict, but no
+    ticket is filed under them.
+    """
 
     id: Name
     document: Name
     words: Sentence
+    grants: bool = True
 
 
 class FactType(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

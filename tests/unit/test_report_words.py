@@ -11,6 +11,7 @@ from collector.report import headline
 from collector.report.plain import cells, cut, severities, where, window, wrap
 from collector.report.versions import helm_found, platform_name, version_rows
 from collector.report.words import Words, load_words
+from collector.support import load_policy
 from tests.lib import reports
 
 
@@ -61,6 +62,16 @@ def test_only_failures_and_warnings_that_the_policy_covers_may_be_filed() -> Non
     assert headline.filing_lines(reports.good(findings=(excluded,))) == (
         "nothing: the policy covers none of these findings",
     )
+
+
+def test_nothing_is_filed_under_words_that_deny_support() -> None:
+    clauses = load_policy().clauses
+    failed = reports.classification(Scope.SUPPORTED, *(clauses[name] for name in ("C3", "R3", "I1")))
+    ended = reports.classification(
+        Scope.SECONDARY, clauses["S2n"], clauses["S2"], severities=(1, 2, 3, 4), severities_stated=True
+    )
+    report = reports.good(findings=(reports.judged(given=failed), reports.judged(given=ended)))
+    assert {filing.clauses for filing in headline.filings(report)} == {("C3", "R3"), ("S2",)}
 
 
 def test_questions_are_asked_once_and_never_repeat_a_gap() -> None:

@@ -147,6 +147,10 @@ FLAGGING = row(row="p", topic="prerequisite.helm", when={}, scope="unsupported",
         (policy(rows=[ROW, row(topic="app.unavailable")]), "rows: '1' stands twice"),
         (policy(rows=[row(clauses=[])]), "scope supported needs a clause"),
         (
+            policy(clauses=[{**POLICY["clauses"][0], "grants": False}, POLICY["clauses"][1]]),
+            "scope supported needs a clause that grants support",
+        ),
+        (
             policy(rows=[row(scope="unsupported", clauses=[], severities=[])]),
             "scope unsupported needs a clause",
         ),
