@@ -15,6 +15,9 @@ _QUIET = "absent"
 _COLLECTOR = "collector "
 _NOT_BEGUN = "skipped"
 _LOOKING = "collector conductor"
+_POINTERS = 50
+_NAMES = 20
+_GRANTS = 3
 
 
 def gaps(context: RuleContext) -> Iterator[Finding]:
@@ -58,12 +61,26 @@ def _finding(
         f"{_named(what, resources)}{place}{number}: {status} ({string(first, 'reason')}){effect}",
         outcome=Outcome.UNKNOWN,
         impact=Impact.RISK if blinded else Impact.INFO,
-        evidence=[Evidence(path=layout.GAPS, pointer=f"/{at}") for at, _ in members[:3]],
+        evidence=[Evidence(path=layout.GAPS, pointer=f"/{at}") for at, _ in members[:_POINTERS]],
         facts={"status": status, "blinds": " ".join(blinded)},
         confidence=Confidence.UNKNOWN,
-        needs=string(first, "needs"),
+        needs=_needs([string(gap, "needs") for _, gap in members]),
         count=len(members),
     )
+
+
+def _needs(told: list[str]) -> str:
+    """Returns what would fill all the gaps: grants that differ in the resource alone as one sentence."""
+    grants: dict[str, list[str]] = {}
+    for text in dict.fromkeys(filter(None, told)):
+        head, _, resource = text.rpartition(" ")
+        grants.setdefault(head, []).append(resource)
+    return "; ".join(f"{head} {_some(resources)}".strip() for head, resources in [*grants.items()][:_GRANTS])
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
+    return f"{', '.join(names[:_NAMES])}{more}"
 
 
 def _named(what: str, resources: list[str]) -> str:
@@ -78,22 +95,27 @@ def _blinded(context: RuleContext, resources: list[str]) -> list[str]:
 
 
 def conductor_missing(context: RuleContext) -> Iterator[Finding]:
-    """No release record, label or Addon names Conductor."""
-    if context.facts.conductor_namespaces or _nobody_looked(context):
+    """No release record, label or Addon names Conductor, or nobody was to look for one."""
+    if context.facts.conductor_namespaces or _could_not_look(context):
         return
+    looked = bool(context.view.document(layout.CONDUCTOR))
     yield context.finding(
         "CND-CON-001",
         Subject(kind="Cluster", name="conductor"),
-        "no Helm release of the chart conductor, no Addon and no chart label was found",
+        "no Helm release of the chart conductor, no Addon and no chart label was found"
+        if looked
+        else "Conductor was not looked for: the collector conductor was left out",
         outcome=Outcome.UNKNOWN,
         impact=Impact.RISK,
-        evidence=[Evidence(path=layout.RELEASES), Evidence(path=layout.CONDUCTOR)],
+        evidence=[Evidence(path=layout.RELEASES), Evidence(path=layout.CONDUCTOR)] if looked else [],
         confidence=Confidence.UNKNOWN,
-        needs="the namespace of Conductor: conductor-diag collect -n NAMESPACE",
+        needs="the namespace of Conductor: conductor-diag collect -n NAMESPACE"
+        if looked
+        else "a run with that collector: conductor-diag collect, without --only and --skip",
     )
 
 
-def _nobody_looked(context: RuleContext) -> bool:
+def _could_not_look(context: RuleContext) -> bool:
     """True where its absence says nothing, and a gap says why."""
     missing = {string(gap, "subject") for gap in context.view.documents(layout.GAPS)}
     return _LOOKING in missing or bool(context.view.document(layout.LOCAL_REACH))

@@ -26,6 +26,11 @@ class CollectorRun:
     size: int
     note: str = ""
 
+    @classmethod
+    def skipped(cls, name: str, why: str) -> CollectorRun:
+        """Returns that of a collector that read nothing because nobody wanted it to."""
+        return cls(name=name, status=Status.SKIPPED, seconds=0.0, requests=0, entries=0, size=0, note=why)
+
 
 @dataclass(frozen=True, kw_only=True)
 class PolicyInfo:

@@ -122,11 +122,7 @@ class Gatherer:
         for collector in [c for c in waiting if not c.always]:
             waiting.remove(collector)
             ended.add(collector.name)
-            self._gathered.runs.append(
-                CollectorRun(
-                    name=collector.name, status=Status.SKIPPED, seconds=0.0, requests=0, entries=0, size=0
-                )
-            )
+            self._gathered.runs.append(CollectorRun.skipped(collector.name, "not begun"))
             self._gathered.gaps.append(
                 Gap(
                     subject=f"collector {collector.name}",
@@ -196,8 +192,10 @@ class Gatherer:
             requests=self._context.api.log.of(name),
             entries=pen.entries,
             size=pen.size,
-            note=f"{len(pen.gaps)} gaps" if pen.gaps else "",
+            note=f"{len(pen.gaps)} not collected" if pen.gaps else "",
         )
+        if run.status is Status.OK and not run.entries and (why := self._unwanted(name)):
+            run = CollectorRun.skipped(name, why)
         self._gathered.runs.append(run)
         # Batches end in any order; what is missing reads the same in every run.
         self._gathered.gaps.extend(sorted(pen.gaps, key=lambda gap: (gap.subject, gap.namespace)))
@@ -211,6 +209,11 @@ class Gatherer:
             seconds=run.seconds,
             gaps=len(pen.gaps),
         )
+
+    def _unwanted(self, name: str) -> str:
+        """Returns why none of a collector's lists was to be read; empty if one was, or it has none."""
+        reasons = [choice.skipped for choice in self._context.choices if choice.collector == name]
+        return reasons[0] if reasons and all(reasons) else ""
 
 
 def _active(work: _Work) -> Active:

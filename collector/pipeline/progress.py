@@ -56,5 +56,5 @@ class Progress:
 
 def line(name: str, status: str, entries: int, size: int, seconds: float, *, missing: int) -> str:
     """Returns one line about a collector, well below 80 columns."""
-    left_out = f", {missing} not had" if missing else ""
+    left_out = f", {missing} not collected" if missing else ""
     return f"  {name:<11} {status:<9} {entries:>5} entries {human_bytes(size):>9} {seconds:>6.1f}s{left_out}"

@@ -23,6 +23,7 @@ from collector.pipeline.progress import Progress
 from collector.pipeline.proof import COLLECTOR as PROOF
 from collector.pipeline.proof import Proof, agent_secrets
 from collector.pipeline.retention import prune
+from collector.pipeline.selection import not_run
 from collector.pipeline.ticket import file_info, temporary_files, write_ticket
 from collector.redaction import Ledger, Redactor
 
@@ -108,6 +109,7 @@ def run(
             progress=Progress(sink, log),
         )
         gathered = gatherer.run(plan.collectors)
+        gathered.runs += not_run(options.spec, collectors)
         plan.context.digest.forget()
         # Imported when their turn comes: the first request need not wait for templates and rules.
         from collector.pipeline.deliver import send

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collector.collectors import Collector
 from collector.core.errors import UsageError
+from collector.findings import CollectorRun
 from collector.spec import Spec
 
 
@@ -19,3 +20,13 @@ def selected(spec: Spec, collectors: tuple[Collector, ...]) -> tuple[Collector, 
             )
     wanted = set(spec.only) or known
     return tuple(c for c in collectors if c.always or (c.name in wanted and c.name not in spec.skip))
+
+
+def not_run(spec: Spec, collectors: tuple[Collector, ...]) -> list[CollectorRun]:
+    """Returns the account of those left out: what was not looked at must not read as fine."""
+    taking_part = {collector.name for collector in selected(spec, collectors)}
+    return [
+        CollectorRun.skipped(collector.name, "left out (only, skip)")
+        for collector in collectors
+        if collector.name not in taking_part
+    ]

@@ -17,6 +17,7 @@ PROBLEMS = frozenset({Outcome.FAIL, Outcome.WARN})
 """The outcomes that a ticket can be about."""
 _TEXT = 300
 _CLAUSES = 6
+_NAMED = 12
 SUPPORT_TERMS = "your Support Terms decide"
 
 
@@ -73,12 +74,31 @@ def sentence(report: Report) -> str:
     if found[Outcome.FAIL]:
         others = [counted[outcome] for outcome in (Outcome.WARN, Outcome.UNKNOWN) if found[outcome]]
         return f"{counted[Outcome.FAIL]}: {_by_scope(report)}.{_also(others)}"
+    unseen = not_looked_at(report.run)
     if found[Outcome.WARN]:
-        return f"No failures. {counted[Outcome.WARN]}{_remain(found[Outcome.UNKNOWN], counted)}."
-    if found[Outcome.UNKNOWN]:
-        verb = "remains" if found[Outcome.UNKNOWN] == 1 else "remain"
-        return f"No failures. {counted[Outcome.UNKNOWN]} {verb}."
-    return f"No failures, warnings or unknowns: {counted[Outcome.PASS]}."
+        said = f"No failures. {counted[Outcome.WARN]}{_remain(found[Outcome.UNKNOWN], counted)}."
+    elif found[Outcome.UNKNOWN]:
+        said = f"No failures. {counted[Outcome.UNKNOWN]} {_remains(found[Outcome.UNKNOWN])}."
+    else:
+        said = f"No failures, warnings or unknowns: {counted[Outcome.PASS]}."
+    return f"{said} Not looked at: {unseen}." if unseen else said
+
+
+def none_found(report: Report) -> str:
+    """Returns that there are no failures or warnings, and what that does not speak of."""
+    unseen = not_looked_at(report.run)
+    return f"No failures or warnings{f', but not looked at: {unseen}' if unseen else ''}."
+
+
+def not_looked_at(run: RunInfo) -> str:
+    """Returns the collectors that brought nothing, left out by wish or refused; empty if all did."""
+    names = [display(one.name, 80) for one in run.collectors if not (one.entries or one.status is Status.OK)]
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{', '.join(names[:_NAMED])}{more}"
+
+
+def _remains(unknown: int) -> str:
+    return "remains" if unknown == 1 else "remain"
 
 
 def _by_scope(report: Report) -> str:
@@ -138,12 +158,22 @@ def filing_lines(report: Report) -> tuple[str, ...]:
         return allowed
     found = problems(report)
     if not found:
-        return ("nothing: no failures or warnings were found",)
+        return (_nothing(report),)
     open_ones = sum(judged.classification.scope is Scope.UNDETERMINED for judged in found)
     if open_ones:
         verb = "is" if open_ones == 1 else "are"
         return (f"nothing for certain: {count_of(open_ones, 'finding')} {verb} undetermined; ask support",)
     return ("nothing: the policy covers none of these findings",)
+
+
+def _nothing(report: Report) -> str:
+    """Returns why nothing may be filed where nothing is wrong: what was not seen is not fine."""
+    if not report.findings:
+        return "nothing: nothing was judged"
+    unseen = f" in what was looked at ({completeness(report.run)})" if not_looked_at(report.run) else ""
+    number = outcomes(report)[Outcome.UNKNOWN]
+    unsettled = f"; {count_of(number, 'unknown')} {_remains(number)}" if number else ""
+    return f"nothing: no failures or warnings were found{unseen}{unsettled}"
 
 
 def completeness(run: RunInfo) -> str:

@@ -130,7 +130,7 @@ def _findings(report: Report, detail: _Detail) -> Iterator[str]:
     yield "## Findings"
     yield ""
     if not told:
-        yield "No failures or warnings."
+        yield from paragraph(headline.none_found(report))
     for place, judged in enumerate(told[: detail.findings]):
         yield from _finding(judged, detail, excerpt=place < detail.excerpts)
     yield from _more(len(told) - detail.findings)

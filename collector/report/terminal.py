@@ -86,7 +86,7 @@ def _body(report: Report, columns: int, room: int) -> list[str]:
     problems, unsettled = headline.problems(report), headline.unknowns(report)
     if not problems and not unsettled:
         return wrap(headline.sentence(report), columns)
-    quiet = [] if problems else wrap("No failures or warnings.", columns)
+    quiet = [] if problems else wrap(headline.none_found(report), columns)
     every = [*problems, *unsettled]
     first, rest = every[:_EXPLAINED], every[_EXPLAINED:]
     tags = _tag_width(every[:room], columns)

@@ -12,6 +12,7 @@ import pytest
 from collector.bundle import layout
 from collector.demo.recording import Json, LogKey, Recording
 from collector.pipeline import RunResult
+from collector.records import Status
 from collector.spec import Catalog, Spec, load_catalog
 from tests.lib import edits
 from tests.lib.collected import (
@@ -317,11 +318,18 @@ def test_only_these_collectors_run(tmp_path: Path) -> None:
 
 def test_skipped_collectors_do_not_run_and_ask_nothing(tmp_path: Path) -> None:
     made = run(tmp_path, spec(skip=("logs", "resources", "facts")))
-    ran = {found.name for found in made.result.report.run.collectors}
-    assert ran.isdisjoint({"logs", "resources", "facts"})
+    ended = {found.name: found.status for found in made.result.report.run.collectors}
+    assert {ended[name] for name in ("logs", "resources", "facts")} == {Status.SKIPPED}
     assert asked_logs(made.asked) == []
     assert not [name for name, _ in made.lists if name.startswith(("leases", "clusterroles"))]
     assert layout.EVENTS not in entries(made.path)
+
+
+def test_a_collector_that_a_profile_leaves_nothing_to_read_is_skipped_not_ok(tmp_path: Path) -> None:
+    made = run(tmp_path, spec(profile="minimal"))
+    ended = {found.name: (found.status, found.note) for found in made.result.report.run.collectors}
+    assert ended["resources"] == (Status.SKIPPED, "not part of the profile minimal")
+    assert ended["workloads"][0] is Status.OK
 
 
 def test_what_a_skipped_collector_would_have_read_is_not_called_missing(tmp_path: Path) -> None:

@@ -371,6 +371,29 @@ def test_logs_that_are_missing_are_one_unknown_and_containers_without_logs_none(
     assert all(f.outcome is Outcome.UNKNOWN for f in told.values())
 
 
+def test_lists_that_are_denied_together_name_every_grant_and_point_to_every_gap() -> None:
+    names = [f"kind{n}.velero.io" for n in range(24)]
+    grant = "ClusterRole: verb list on"
+    gaps = [
+        {"subject": f"list {name}", "status": "denied", "reason": "r", "needs": f"{grant} {name}"}
+        for name in names
+    ]
+    (found,) = [f for f in judge({layout.GAPS: gaps}).findings if f.rule == "CND-RUN-001"]
+    assert found.needs == f"{grant} {', '.join(names[:20])} and 4 more"
+    assert [one.pointer for one in found.evidence] == [f"/{at}" for at in range(24)]
+
+
+@pytest.mark.parametrize(
+    ("entries", "said"),
+    [({}, "was not looked for"), ({layout.CONDUCTOR: {"namespaces": [], "objects": []}}, "was found")],
+)
+def test_conductor_that_nobody_looked_for_is_not_said_to_be_absent(
+    entries: dict[str, Json], said: str
+) -> None:
+    (found,) = [f for f in judge(entries).findings if f.rule == "CND-CON-001"]
+    assert said in found.summary
+
+
 def test_a_rule_that_fails_costs_its_own_verdict_only() -> None:
     def broken(context: RuleContext) -> Iterator[Finding]:
         yield from ()

@@ -169,4 +169,4 @@ def test_the_word_names_the_collectors_in_a_json_log(ticker: Ticker) -> None:
 def test_a_line_fits_a_narrow_terminal(entries: int, size: int, seconds: float, missing: int) -> None:
     made = line("workloads", "truncated", entries, size, seconds, missing=missing)
     assert len(made) <= 80
-    assert ("not had" in made) == bool(missing)
+    assert ("not collected" in made) == bool(missing)

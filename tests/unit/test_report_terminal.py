@@ -4,8 +4,10 @@ import re
 
 import pytest
 
-from collector.findings import Outcome, Report, Scope
+from collector.findings import CollectorRun, Outcome, Report, Scope
+from collector.records import Status
 from collector.report.plain import cells
+from collector.report.summary import summary_md
 from collector.report.terminal import MAX_LINES, delivery, verdict
 from tests.lib import reports
 
@@ -51,7 +53,7 @@ EMPTY = """\
 https://k8s.example.com:6443 · last 48h · read-only
 collected 0 of 0 collectors · 0 B · 0 values redacted
 Nothing was judged: there are no findings. This says nothing about the product.
-You may file  nothing: no failures or warnings were found
+You may file  nothing: nothing was judged
 Bundle  cnd20201120t220041z7f3a09c2
 """
 
@@ -83,6 +85,20 @@ def test_unknowns_alone_are_not_fine() -> None:
     unknown = tuple(j for j in reports.findings() if j.finding.outcome is Outcome.UNKNOWN)
     text = shown(reports.good(findings=unknown))
     assert "No failures or warnings.\n???   undetermined  The Helm 2 release records" in text
+    assert "You may file  nothing: no failures or warnings were found; 1 unknown remains\n" in text
+
+
+def test_what_was_not_looked_at_does_not_read_as_fine() -> None:
+    seen = CollectorRun(name="logs", status=Status.OK, seconds=1, requests=2, entries=3, size=4)
+    left = [CollectorRun.skipped(name, "left out (only, skip)") for name in ("workloads", "postgres")]
+    report = reports.good(run=reports.run_info(collectors=(seen, *left)), findings=reports.healthy().findings)
+    text = shown(report)
+    assert "No failures, warnings or unknowns: 1 check passed. Not looked at: workloads,\npostgres.\n" in text
+    assert "found in what was looked at" in text
+    assert "(1 of 1 collector, 2 skipped)" in text
+    unknown = tuple(j for j in reports.findings() if j.finding.outcome is Outcome.UNKNOWN)
+    text = summary_md(reports.good(run=report.run, findings=unknown), None)
+    assert "No failures or warnings, but not looked at: workloads, postgres.\n" in text
 
 
 def proper(text: str) -> list[str]:
