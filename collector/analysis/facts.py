@@ -52,7 +52,9 @@ def _platform_version(kind: Platform, host: Hosting, platform: Json) -> Iterator
     """Yields the platform itself among the versions: stated, narrowed down, or not known."""
     if kind not in (Platform.KONVOY_1, Platform.DKP_2):
         return
-    narrowed = f"could be {', '.join(host.possible)} by what runs" if host.possible else "nothing states it"
+    narrowed = "the only one that fits what runs" if len(host.possible) == 1 else "nothing states it"
+    if len(host.possible) > 1:
+        narrowed = f"one of {', '.join(host.possible)} by what runs"
     yield VersionFact(
         component="platform",
         version=host.version,

@@ -15,6 +15,11 @@ def new_bundle_id(now: datetime) -> str:
     return f"cnd{now.astimezone(UTC):%Y%m%dt%H%M%Sz}{secrets.token_hex(4)}"
 
 
+def stamp(bundle_id: str) -> str:
+    """Returns the moment in an id as file names have it: ``20261120T155055Z``."""
+    return bundle_id[3:19].upper()
+
+
 def fingerprint(*parts: str) -> str:
     """Returns 16 hex digits that identify what ``parts`` say; the same in every run."""
     joined = "\x1f".join(part.replace("\x1f", "") for part in parts)

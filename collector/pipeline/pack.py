@@ -23,6 +23,16 @@ from collector.report.readme import readme_txt
 from collector.report.summary import summary_md
 
 _SELF = "agent"
+REPORTS = (
+    layout.FINDINGS_JSON,
+    layout.SUMMARY_MD,
+    layout.REPORT_HTML,
+    layout.README_TXT,
+    layout.VERSION_YAML,
+    layout.AGENT_LOG,
+    layout.REDACTION_LEDGER,
+)
+"""What is added once the run is judged; the run's own count of entries includes it."""
 _VERSION_YAML = b"""\
 apiVersion: troubleshoot.sh/v1beta2
 kind: SupportBundle
@@ -52,14 +62,15 @@ class Packer:
 
     def reports(self, report: Report, sink: LogSink) -> None:
         """Adds the reports, the agent's log and, last, the redaction ledger."""
-        for path, data in (
-            (layout.FINDINGS_JSON, findings_json(report)),
-            (layout.SUMMARY_MD, summary_md(report, None).encode()),
-            (layout.REPORT_HTML, report_html(report)),
-            (layout.README_TXT, readme_txt(report.run).encode()),
-            (layout.VERSION_YAML, _VERSION_YAML),
-            (layout.AGENT_LOG, "".join(f"{line}\n" for line in sink.lines()).encode()),
-        ):
+        contents = (
+            findings_json(report),
+            summary_md(report, None).encode(),
+            report_html(report),
+            readme_txt(report.run).encode(),
+            _VERSION_YAML,
+            "".join(f"{line}\n" for line in sink.lines()).encode(),
+        )
+        for path, data in zip(REPORTS[:-1], contents, strict=True):
             self._file(path, data)
         self._document(layout.REDACTION_LEDGER, self._ledger.content())
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 
 from collector.bundle.leftover import remove_leftovers
 from collector.bundle.writer import SUFFIX
+from collector.core import ids
 from collector.core.clock import Clock
 from collector.core.errors import OutputError
 from collector.core.log import Logger
@@ -14,10 +14,10 @@ from collector.core.text import counted
 from collector.pipeline.options import RunOptions
 
 
-def bundle_path(options: RunOptions, started: datetime, bundle_id: str) -> Path:
-    """Returns the file to write."""
+def bundle_path(options: RunOptions, bundle_id: str) -> Path:
+    """Returns the file to write, named after the moment in the run's id."""
     case = f"-{options.case}" if options.case else ""
-    name = f"conductor-diag-{options.label}-{started:%Y%m%dT%H%M%SZ}-{bundle_id[-4:]}{case}{SUFFIX}"
+    name = f"conductor-diag-{options.label}-{ids.stamp(bundle_id)}-{bundle_id[-4:]}{case}{SUFFIX}"
     return options.dest_dir / name
 
 

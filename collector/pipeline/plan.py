@@ -56,8 +56,8 @@ class Plan:
     stop: Stop
     unreachable: UnreachableError | None = None
 
-    def run_info(self, gathered: Gathered, writer: BundleWriter) -> RunInfo:
-        """Returns the run's identity and completeness as they stand before judging."""
+    def run_info(self, gathered: Gathered, writer: BundleWriter, *, to_come: int) -> RunInfo:
+        """Returns the run's identity and completeness before judging; ``to_come`` entries will be added."""
         log = self.context.api.log
         connection = self.context.api.connection
         redactions: Counter[str] = Counter()
@@ -83,7 +83,7 @@ class Plan:
             gaps=tuple(gathered.gaps),
             redactions=dict(sorted(redactions.items())),
             withheld=gathered.withheld,
-            entries=len(writer.entries),
+            entries=len(writer.entries) + to_come,
             demo=self.options.demo,
         )
 
@@ -140,7 +140,7 @@ def make_plan(
     return Plan(
         options=options,
         bundle_id=bundle_id,
-        path=bundle_path(options, started, bundle_id),
+        path=bundle_path(options, bundle_id),
         clock=clock,
         started=started,
         deadline=deadline,

@@ -114,14 +114,15 @@ def run(
         # Imported when their turn comes: the first request need not wait for templates and rules.
         from collector.pipeline.deliver import send
         from collector.pipeline.judge import judge
-        from collector.pipeline.pack import Packer, seal
+        from collector.pipeline.pack import REPORTS, Packer, seal
         from collector.report.summary import summary_md
 
         if options.offline:
             gathered.gaps = [replace(gap, needs="") for gap in gathered.gaps]
         packer = Packer(plan, writer, ledger)
         packer.account(gathered)
-        report = judge(writer.reader(), plan.run_info(gathered, writer), plan.policy)
+        run_info = plan.run_info(gathered, writer, to_come=len(REPORTS))
+        report = judge(writer.reader(), run_info, plan.policy)
         packer.reports(report, sink)
         sealed = seal(plan, report, writer, proof)
         ticket = write_ticket(summary_md(report, file_info(sealed)), sealed, log)

@@ -32,6 +32,7 @@ _SHOWN = 3
 _NAMES = 2
 _DASH = "\N{EN DASH}"
 _SKEW = 30
+_SHORT = 10  # seconds below which tenths count
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,8 +139,9 @@ def _header(report: Report, label: str) -> Iterator[str]:
     yield label
     if run.case:
         yield f"case {display(run.case, 60)}"
-    took = human_age((run.finished - run.started).total_seconds())
-    yield f"collected {moment(run.started, seconds=True)} in {took}"
+    took = (run.finished - run.started).total_seconds()
+    short = f"{max(took, 0):.1f}s" if took < _SHORT else human_age(took)
+    yield f"collected {moment(run.started, seconds=True)} in {short}"
     yield f"last {window(run.window_seconds)}"
     skew = run.clock_skew_seconds
     if skew is not None and abs(skew) >= _SKEW:

@@ -11,7 +11,7 @@ from collector.report import headline
 from collector.report.files import BundleFileInfo
 from collector.report.markdown import bullet, fenced, inline, paragraph
 from collector.report.plain import count_of, moment, severities, utc, where, window
-from collector.report.versions import helm_found, platform_name
+from collector.report.versions import helm_found, platform_found
 from collector.report.words import load_words
 
 MAX_BYTES = 8192
@@ -109,7 +109,7 @@ def _versions(report: Report, detail: _Detail) -> Iterator[str]:
     facts = report.facts
     yield "## Versions"
     yield ""
-    yield from bullet(f"Platform: {inline(platform_name(facts), 80)} ({facts.platform_confidence})")
+    yield from bullet(f"Platform: {inline(platform_found(facts), 120)}")
     yield from bullet(f"Helm that manages Conductor: {inline(helm_found(facts), 40)}")
     for version in facts.versions[: detail.items]:
         yield from bullet(_version(version, detail))
@@ -214,7 +214,7 @@ def _bundle(report: Report, bundle: BundleFileInfo | None, detail: _Detail) -> I
     if run.case:
         yield from bullet(f"case: {inline(run.case, 60)}")
     yield from bullet(
-        f"collected {moment(run.started)} to {moment(run.finished)},"
+        f"collected {moment(run.started, seconds=True)} to {moment(run.finished, seconds=True)},"
         f" logs of the last {window(run.window_seconds)}"
     )
     yield from bullet(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from collector.core.text import display
-from collector.findings import Facts, Outcome, Platform, Report
+from collector.findings import Confidence, Facts, Outcome, Platform, Report
 from collector.report.order import by_importance
 from collector.report.words import Prerequisite, load_words
 
@@ -32,6 +32,21 @@ def platform_name(facts: Facts) -> str:
     return f"{name} {display(facts.platform_version, _NAME)}".rstrip()
 
 
+def platform_found(facts: Facts) -> str:
+    """Returns ``Konvoy 1.5 (proven)``, or how well each is known: ``Konvoy (proven), 1.5 (inferred)``."""
+    release = release_confidence(facts)
+    if not facts.platform_version or release is facts.platform_confidence:
+        return f"{platform_name(facts)} ({facts.platform_confidence})"
+    name = load_words().platforms[facts.platform]
+    return f"{name} ({facts.platform_confidence}), {display(facts.platform_version, _NAME)} ({release})"
+
+
+def release_confidence(facts: Facts) -> Confidence:
+    """Returns how well the platform's release is known, which is not how well the platform is."""
+    found = (version.confidence for version in facts.versions if version.component == "platform")
+    return next(found, facts.platform_confidence)
+
+
 def helm_found(facts: Facts) -> str:
     """Returns ``2``, ``2 and 3``, ``no release record`` or ``not known``."""
     if facts.helm is None:
@@ -44,9 +59,14 @@ def version_rows(report: Report) -> tuple[VersionRow, ...]:
     facts, words = report.facts, load_words()
     return (
         _plain("Conductor", _versions(facts, "conductor")),
-        _plain("Platform", platform_name(facts)),
+        _plain("Platform", _release(facts)),
         *(_required(report, one) for one in words.prerequisites),
     )
+
+
+def _release(facts: Facts) -> str:
+    surely = not facts.platform_version or release_confidence(facts) is Confidence.PROVEN
+    return platform_name(facts) + ("" if surely else f" ({release_confidence(facts)})")
 
 
 def _plain(item: str, found: str) -> VersionRow:

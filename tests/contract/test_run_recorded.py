@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from collector.collectors import COLLECTORS
+from collector.core.ids import stamp
 from collector.delivery import ErrbitSettings, Secret
 from collector.demo.stage import DENIED
 from collector.pipeline.reopen import reopen
@@ -29,7 +30,10 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_the_bundle_is_whole(bundles: dict[str, Path], version: str) -> None:
     assert problems(bundles[version]) == ()
-    run = entry(bundles[version], "manifest.json")["run"]
+    manifest = entry(bundles[version], "manifest.json")
+    run = manifest["run"]
+    assert run["entries"] == len(manifest["entries"])
+    assert stamp(run["bundle_id"]) in bundles[version].name
     assert run["policy"]["sha256"]
     assert run["spec_sha256"]
     assert {c["name"] for c in run["collectors"]} == {c.name for c in COLLECTORS}

@@ -75,6 +75,7 @@ def test_times_survive_their_text(moment: datetime) -> None:
 
 def test_ids_are_one_word_and_fingerprints_are_stable() -> None:
     made = ids.new_bundle_id(NOON)
+    assert ids.stamp(made) == f"{NOON:%Y%m%dT%H%M%SZ}"
     assert made.startswith("cnd20261120t120000z")
     assert made.isalnum()
     assert made == made.lower()

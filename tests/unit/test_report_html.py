@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from datetime import timedelta
 
 import pytest
 
@@ -244,3 +245,8 @@ def test_times_that_mean_none_do_not_end_the_page() -> None:
 def test_a_text_that_nobody_cleaned_is_cleaned_and_escaped_by_the_template() -> None:
     template = html._environment().from_string("{{ value }}")
     assert template.render(value="\x1b[31m<b>\u202e") == "?[31m&lt;b&gt;?"
+
+
+def test_a_short_run_does_not_take_no_time() -> None:
+    run = reports.run_info(started=reports.END - timedelta(seconds=0.86))
+    assert "collected 2020-11-20 22:00:40Z in 0.9s" in text_of(reports.good(run=run))

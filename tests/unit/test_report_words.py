@@ -9,7 +9,7 @@ from collector.findings import Confidence, Evidence, Facts, Outcome, Platform, S
 from collector.records import Status
 from collector.report import headline
 from collector.report.plain import cells, cut, severities, where, window, wrap
-from collector.report.versions import helm_found, platform_name, version_rows
+from collector.report.versions import helm_found, platform_found, platform_name, version_rows
 from collector.report.words import Words, load_words
 from collector.support import load_policy
 from tests.lib import reports
@@ -97,6 +97,16 @@ def test_prerequisites_are_judged_by_findings_alone() -> None:
     rows = {row.item: row for row in version_rows(konvoy)}
     assert rows["Platform"].found == "Konvoy 1.5"
     assert rows["Traefik"].verdict == "not binding"
+
+
+def test_a_release_that_is_inferred_is_not_called_proven() -> None:
+    known = reports.facts(platform=Platform.KONVOY_1, platform_version="1.5")
+    assert platform_found(known) == "Konvoy 1.5 (proven)"
+    inferred = reports.version("platform", "1.5", "by what runs", confidence=Confidence.INFERRED)
+    facts = dataclasses.replace(known, versions=(inferred,))
+    assert platform_found(facts) == "Konvoy (proven), 1.5 (inferred)"
+    rows = {row.item: row.found for row in version_rows(reports.good(facts=facts))}
+    assert rows["Platform"] == "Konvoy 1.5 (inferred)"
 
 
 def test_what_is_not_known_is_said() -> None:
