@@ -9,7 +9,7 @@ from pathlib import Path
 from collector.bundle.reader import BundleReader
 from collector.cli.parser import Parser
 from collector.core.errors import BundleError, ExitStatus
-from collector.core.text import block, display
+from collector.core.text import block, counted, display
 
 
 def parser(prog: str) -> Parser:
@@ -89,7 +89,7 @@ def _verify(reader: BundleReader, arguments: argparse.Namespace) -> int:
         print(f"PROBLEM  {display(problem)}", file=sys.stderr)
     if found.problems:
         raise BundleError(
-            f"{arguments.bundle} is not as it was sealed: {len(found.problems)} problem(s)",
+            f"{arguments.bundle} is not as it was sealed: {counted(len(found.problems), 'problem')}",
             hint="ask for the bundle again, and compare the sha256 that its summary states",
         )
     print(f"ok  {found.entries} entries  sha256 {found.sha256}")

@@ -36,7 +36,7 @@ def add_bundle_flags(made: Parser, *, upload: str = "no") -> None:
     option = made.option
     option(
         "--upload-bundle",
-        "send the bundle itself to the endpoint, in pieces (yes, no)",
+        "upload the bundle itself to the endpoint, in pieces (yes, no)",
         nargs="?",
         const="yes",
         choices=("yes", "no"),

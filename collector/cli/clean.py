@@ -19,7 +19,7 @@ def parser(prog: str) -> Parser:
         prog=prog,
         description=(
             "Applies the current redaction rules to a bundle and writes a copy, NAME-clean.tar.zst.\n"
-            "The bundle itself stays as it is; delete it once the copy is what you want to send."
+            "The bundle itself stays as it is; delete it once the copy is what you want to deliver."
         ),
         examples=(f"{prog} BUNDLE.tar.zst", f"{prog} --spec our-spec.yaml BUNDLE.tar.zst"),
     )

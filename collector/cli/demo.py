@@ -10,6 +10,7 @@ from pathlib import Path
 from collector.cli.collect import add_output_flags, check_names
 from collector.cli.parser import Parser
 from collector.cli.serving import serve_until_ended
+from collector.core.text import counted
 
 _NOTICES = "demo-notices"
 
@@ -61,8 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
             demo=True,
         )
         if not arguments.quiet:
-            count = len(scene.receiver.notices())
-            print(f"The receiver got {count} notices; they are kept in {scene.notices}", file=sys.stderr)
+            count = counted(len(scene.receiver.notices()), "notice")
+            print(f"The receiver holds {count}, kept in {scene.notices}", file=sys.stderr)
         if arguments.keep_running:
             serve_until_ended(
                 f"\nBoth servers stay up; Ctrl-C ends them.\n"

@@ -15,7 +15,7 @@ from collector.core.deadline import Deadline
 from collector.core.errors import BundleError, ExitStatus, OutputError, UsageError
 from collector.core.ids import file_sha256
 from collector.core.secret import Secret
-from collector.core.text import display, human_bytes
+from collector.core.text import counted, display, human_bytes
 from collector.delivery import encrypt
 from collector.delivery.fetch import Fetched, fetch
 from collector.web.errbit import ErrbitReader
@@ -50,7 +50,10 @@ def fetched(arguments: argparse.Namespace) -> int:
         ) from error
     for note in found.notes:
         print(f"note: {display(note)}", file=sys.stderr)
-    print(f"{human_bytes(found.size)} in {found.pieces} notices, sha256 {found.sha256}", file=sys.stderr)
+    print(
+        f"{human_bytes(found.size)} in {counted(found.pieces, 'notice')}, sha256 {found.sha256}",
+        file=sys.stderr,
+    )
     print(path)
     return ExitStatus.OK
 

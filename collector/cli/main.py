@@ -58,7 +58,11 @@ VERBS = (
     Verb("clean", "collector.cli.clean", "apply today's redaction rules to an existing bundle", _NO_BUNDLE),
     Verb("redact", "collector.cli.redact", "hide secrets in text, standard input to standard output"),
     Verb("policy", "collector.cli.policy", "explain a verdict; show, check and test the support policy"),
-    Verb("upload", "collector.cli.upload", "send what an earlier run could not deliver"),
+    Verb(
+        "upload",
+        "collector.cli.upload",
+        "deliver what an earlier run could not, or a bundle that was made earlier",
+    ),
     Verb("fetch-bundle", "collector.cli.fetch", "get an uploaded bundle back out of an Errbit"),
     Verb("receiver", "collector.cli.receiver", "be an Errbit-compatible endpoint on this machine"),
     Verb(

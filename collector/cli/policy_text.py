@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
-from collector.core.text import display
+from collector.core.text import counted, display
 from collector.findings import Clause, Facts, Finding
 from collector.report.plain import NOT_STATED, severities
 from collector.support import Explanation, Policy, Remark
@@ -68,8 +68,9 @@ def linted(policy: PolicyFile, remarks: Sequence[Remark], *, width: int) -> str:
         lines += _wrapped(head + remark.text, width, hang=8)
     problems = sum(remark.problem for remark in remarks)
     lines.append(
-        f"{policy.id} {policy.version}: {len(policy.rows)} rows, {len(policy.clauses)} clauses, "
-        f"{problems} problems, {len(remarks) - problems} notes"
+        f"{policy.id} {policy.version}: {counted(len(policy.rows), 'row')}, "
+        f"{counted(len(policy.clauses), 'clause')}, {counted(problems, 'problem')}, "
+        f"{counted(len(remarks) - problems, 'note')}"
     )
     return _joined(lines)
 
@@ -83,7 +84,7 @@ def tested(results: Iterable[tuple[str, Sequence[str]]], *, width: int) -> str:
             failed += 1
             lines += _wrapped(f"FAIL {name}", width, hang=5)
             lines += [line for text in differing for line in _wrapped(text, width, indent=5, hang=2)]
-    lines.append(f"{count} cases, {failed} failed")
+    lines.append(f"{counted(count, 'case')}, {failed} failed")
     return _joined(lines)
 
 
@@ -131,7 +132,7 @@ def _overview(policy: Policy, width: int) -> Iterator[str]:
         for clause in policy.clauses.values():
             if clause.document == document.title:
                 quoting = sum(clause.id in row.clauses for row in policy.rows)
-                text = f"{clause.id:<5} {clause.words} [{quoting} rows]"
+                text = f"{clause.id:<5} {clause.words} [{counted(quoting, 'row')}]"
                 yield from _wrapped(text, width, indent=4, hang=6)
 
 

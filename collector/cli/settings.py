@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,12 +16,24 @@ from collector.cli.whereto import secret_from, upload_settings
 from collector.core.clock import Clock
 from collector.core.errors import UsageError
 from collector.delivery import ErrbitSettings, Secret
+from collector.delivery.settings import RESEND
 from collector.imports import Offline, open_directory
 from collector.kube.config import ConnectionOptions
 from collector.spec import Limits, Spec, load_spec
 
 _SPOOL = "conductor-diag-spool"
 _KEY = ENVIRONMENT + "ERRBIT_KEY"
+# The flags that decide where what was kept lies and goes, with the values that need not be said.
+_RESENT: dict[str, str] = {
+    "dest_dir": ".",
+    "spool": "",
+    "errbit_url": "",
+    "errbit_key_file": "",
+    "errbit_environment": "production",
+    "errbit_ca_file": "",
+    "errbit_allow_http": "",
+    "upload_key_file": "",
+}
 _Part = TypeVar("_Part", bound=Spec | Limits)
 
 
@@ -110,7 +123,18 @@ def errbit_settings(arguments: argparse.Namespace) -> ErrbitSettings | None:
         allow_http=arguments.errbit_allow_http,
         spool_dir=spool_of(arguments),
         upload=upload_settings(arguments) if "upload_bundle" in arguments else None,
+        resend=_resend(arguments),
     )
+
+
+def _resend(arguments: argparse.Namespace) -> str:
+    """Returns the whole command that delivers what this one kept, but for what the environment says."""
+    words = [RESEND]
+    for name, unsaid in _RESENT.items():
+        value = getattr(arguments, name, unsaid)
+        if value and value not in (unsaid, os.environ.get(ENVIRONMENT + name.upper())):
+            words.append(f"--{name.replace('_', '-')}" + ("" if value is True else f" {shlex.quote(value)}"))
+    return " ".join(words)
 
 
 def _key(path: str) -> str:

@@ -26,7 +26,7 @@ def parser(prog: str) -> Parser:
     made = Parser(
         prog=prog,
         description=(
-            "Sends a bundle and its findings to an endpoint, or the bundle to a store.\n"
+            "Delivers a bundle and its findings to an endpoint, or the bundle to a store.\n"
             "Without a bundle: what waits in the spool of earlier runs, notices and unfinished uploads."
         ),
         examples=(
@@ -107,7 +107,7 @@ def _whole(path: Path) -> _File:
         found = reader.verify()
     if found.problems:
         raise BundleError(
-            f"{path} is damaged and was not sent",
+            f"{path} is damaged and was not uploaded",
             why=found.problems[0],
             hint=f"see all of it: conductor-diag bundle verify {path}",
         )

@@ -37,6 +37,7 @@ class Courier:
     def __init__(self, settings: ErrbitSettings, http: HttpClient, clock: Clock, log: Logger) -> None:
         self.client = ErrbitClient(settings, http, clock)
         self._host = host_of(settings.base)
+        self._resend = settings.resend
         self._log = log
         self._spool = Spool(settings.spool_dir, clock=clock) if settings.spool_dir else None
         self._ledger = self._open_ledger(settings, clock)
@@ -58,7 +59,7 @@ class Courier:
         outcomes = []
         for notice, is_kept in zip(batch, kept, strict=True):
             outcomes.append(self._carry(notice, deadline, kept=is_kept))
-        return self._told(summarise(outcomes, self._host))
+        return self._told(summarise(outcomes, self._host, self._resend))
 
     def keep(self, batch: Sequence[Notice]) -> list[bool]:
         """Puts each notice on disk, in place of one with its uid; says for each whether it is there."""
@@ -67,7 +68,7 @@ class Courier:
     def postpone(self, batch: Sequence[Notice]) -> Delivery:
         """Keeps each notice, because another process is sending."""
         outcomes = [(Fate.SPOOLED if self._keep(notice) else Fate.LOST, _BUSY) for notice in batch]
-        return self._told(summarise(outcomes, self._host))
+        return self._told(summarise(outcomes, self._host, self._resend))
 
     def resend(self, deadline: Deadline) -> Delivery:
         """Sends what is pending; what was accepted, or turned away for its own sake, leaves the spool."""
@@ -79,7 +80,7 @@ class Courier:
                 outcomes.append((Fate.SPOOLED, _NO_TIME))
             else:
                 outcomes.append(self._carry(notice, deadline, kept=True))
-        return self._told(summarise(outcomes, self._host))
+        return self._told(summarise(outcomes, self._host, self._resend))
 
     def _overtaken(self, notice: Notice) -> bool:
         """True for what arrived before a process could forget it, or was told since by a newer run."""

@@ -6,6 +6,7 @@ import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from collector.core.text import counted
 from collector.delivery.verdict import Cause, Receipt, Verdict
 
 
@@ -61,8 +62,8 @@ class Fate(enum.Enum):
     LOST = enum.auto()
 
 
-def summarise(outcomes: Sequence[tuple[Fate, Receipt]], host: str) -> Delivery:
-    """Returns what became of a batch, told by the first notice that had trouble."""
+def summarise(outcomes: Sequence[tuple[Fate, Receipt]], host: str, resend: str) -> Delivery:
+    """Returns what became of a batch, told by the first notice that had trouble; ``resend`` is a command."""
     fates = [fate for fate, _ in outcomes]
     counts = {fate: fates.count(fate) for fate in Fate}
     trouble = next((receipt for fate, receipt in outcomes if fate is not Fate.SENT), None)
@@ -73,7 +74,7 @@ def summarise(outcomes: Sequence[tuple[Fate, Receipt]], host: str) -> Delivery:
         spooled=counts[Fate.SPOOLED],
         rejected=counts[Fate.REJECTED] + counts[Fate.HELD_UP],
         reason=_sentence(counts, host, trouble),
-        hint=_hint(counts, trouble),
+        hint=_hint(counts, trouble, resend),
         cause=trouble.cause if trouble else Cause.NONE,
         link=next((receipt.link for _, receipt in reversed(outcomes) if receipt.link), ""),
     )
@@ -120,20 +121,18 @@ def _state(counts: Mapping[Fate, int]) -> DeliveryState:
 def _sentence(counts: Mapping[Fate, int], host: str, trouble: Receipt | None) -> str:
     total = sum(counts.values())
     if not total:
-        return "there was nothing to send"
+        return "there was nothing to deliver"
     words = {
         Fate.SPOOLED: "kept for later",
         Fate.HELD_UP: "turned away and kept",
         Fate.REJECTED: "turned away",
         Fate.LOST: "not kept",
     }
-    parts = [f"{counts[Fate.SENT]} of {total} notices delivered to {host}"]
+    parts = [f"{counts[Fate.SENT]} of {counted(total, 'notice')} delivered to {host}"]
     parts += [f"{counts[fate]} {word}" for fate, word in words.items() if counts[fate]]
     return ", ".join(parts) + (f": {trouble.reason}" if trouble else "")
 
 
-def _hint(counts: Mapping[Fate, int], trouble: Receipt | None) -> str:
-    later = (
-        "send what was kept: conductor-diag upload" if counts[Fate.SPOOLED] or counts[Fate.HELD_UP] else ""
-    )
+def _hint(counts: Mapping[Fate, int], trouble: Receipt | None, resend: str) -> str:
+    later = f"deliver what was kept: {resend}" if counts[Fate.SPOOLED] or counts[Fate.HELD_UP] else ""
     return "; then ".join(part for part in (trouble.hint if trouble else "", later) if part)

@@ -16,6 +16,8 @@ _DEFAULT_MAX = 16 * 1024 * 1024
 _DEFAULT_CHUNK = 524_288
 _SMALLEST_CHUNK = 45_000
 _LARGEST_CHUNK = 8 * 1024 * 1024
+RESEND = "conductor-diag upload"
+"""The verb that delivers what had to be kept; with the flags of the run it is the whole command."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +61,7 @@ class ErrbitSettings:
         allow_http: lets the key cross a network in clear; loopback needs no permission.
         spool_dir: keeps what could not be delivered; None keeps nothing.
         upload: sends the bundle itself as well; needs ``spool_dir``; None sends notices only.
+        resend: the command that delivers what had to be kept, as a person would type it.
 
     Raises:
         UsageError: for a project id that cannot stand in an address.
@@ -73,6 +76,7 @@ class ErrbitSettings:
     allow_http: bool = False
     spool_dir: Path | None = None
     upload: UploadSettings | None = None
+    resend: str = RESEND
 
     def __post_init__(self) -> None:
         if not _PROJECT.fullmatch(self.project_id):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from collector.core.clock import Clock
 from collector.core.deadline import Deadline
-from collector.core.text import human_bytes
+from collector.core.text import counted, human_bytes
 from collector.delivery import encrypt, private
 from collector.delivery.chunks import CUTS, MAX_CHUNKS, Parcel, Piece, chunk_notice, commit_notice, missing
 from collector.delivery.errbit import ErrbitClient
@@ -18,7 +18,6 @@ from collector.delivery.uploadlog import UploadLog, header
 from collector.delivery.verdict import Cause, Receipt, Verdict
 
 _SURE_CHUNKS = 100
-_LATER = "send the rest: conductor-diag upload"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +44,7 @@ class BundleUpload:
         self._upload = settings.upload
         self._folder = settings.spool_dir
         self._endpoint = settings.identity
+        self._later = f"deliver the rest: {settings.resend}"
         self._site = Site(environment=settings.environment, hostname=settings.hostname)
         self._client = client
         self._clock = clock
@@ -90,7 +90,7 @@ class BundleUpload:
             return Uploaded(
                 words=f"{_progress(log)}: {error.strerror or 'the disk failed'}",
                 cause=Cause.UNAVAILABLE,
-                hint=_LATER,
+                hint=self._later,
             )
 
     def _send_piece(self, log: UploadLog, gap: tuple[int, int], deadline: Deadline) -> Uploaded | None:
@@ -100,7 +100,7 @@ class BundleUpload:
             return Uploaded(
                 words=f"given up after {MAX_CHUNKS} pieces: announced only",
                 cause=Cause.TOO_LARGE,
-                hint="raise the body limit of the proxy before the endpoint, or send the file another way",
+                hint="raise the body limit of the proxy before the endpoint, or deliver the file another way",
             )
         offset, end = gap
         data = _slice(log.file, offset, min(log.cut, end - offset))
@@ -120,30 +120,29 @@ class BundleUpload:
         if receipt.verdict is Verdict.TOO_LARGE and smaller and not deadline.expired:
             log.recut(smaller)
             return None
-        return _stopped(log, receipt)
+        return self._stopped(log, receipt)
 
     def _commit(self, log: UploadLog, deadline: Deadline) -> Uploaded:
         pieces = sorted(log.pieces, key=lambda piece: piece.offset)
         notice = commit_notice(log.header.parcel, pieces, origin=log.header.origin, site=self._site)
         receipt = self._client.send(notice, deadline, whole=True)
         if receipt.verdict is not Verdict.SENT:
-            return _stopped(log, receipt)
+            return self._stopped(log, receipt)
         log.remove()
         how = " encrypted" if log.header.parcel.encryption != "none" else ""
         size = human_bytes(log.header.parcel.size)
-        words = f"{size} uploaded{how} in {len(pieces)} pieces"
+        words = f"{size} uploaded{how} in {counted(len(pieces), 'piece')}"
         if len(pieces) > _SURE_CHUNKS:
             words += f" (a fork of Errbit keeps only the newest {_SURE_CHUNKS} whole; fetch it soon there)"
         return Uploaded(words=words)
 
-
-def _stopped(log: UploadLog, receipt: Receipt) -> Uploaded:
-    cause = receipt.cause if receipt.cause is not Cause.NONE else Cause.REFUSED
-    return Uploaded(
-        words=f"{_progress(log)}: {receipt.reason}",
-        cause=cause,
-        hint="; then ".join(part for part in (receipt.hint, _LATER) if part),
-    )
+    def _stopped(self, log: UploadLog, receipt: Receipt) -> Uploaded:
+        cause = receipt.cause if receipt.cause is not Cause.NONE else Cause.REFUSED
+        return Uploaded(
+            words=f"{_progress(log)}: {receipt.reason}",
+            cause=cause,
+            hint="; then ".join(part for part in (receipt.hint, self._later) if part),
+        )
 
 
 def _progress(log: UploadLog) -> str:

@@ -96,7 +96,7 @@ class NotErrbitError(RefusedError):
 OUTDATED = Receipt(
     verdict=Verdict.DROPPED,
     cause=Cause.OLD_VERSION,
-    reason="the endpoint ignores notices of this version of the collector",
+    reason="the endpoint ignores notices of this version of the agent",
     hint="clear or lower the application's latest version in Errbit",
 )
 

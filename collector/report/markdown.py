@@ -18,7 +18,8 @@ _WWW = re.compile(r"\bwww\.", re.IGNORECASE)
 _ANGLE = "\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}"
 _TAG = re.compile(r"<(?=[A-Za-z/!?@#])")
 _RUN = re.compile(r"[`~]+")
-_BLOCK_START = re.compile(r"(?:[#>=|~`+*-]|\d+[.)])")
+# What begins a block; a dash or a number that begins a word, such as a flag or a version, does not.
+_BLOCK_START = re.compile(r"[#>|~`]|(?:[+*-]|\d+[.)])(?=\s|$)|[-=*_]{2,}\s*$|=+\s*$")
 
 
 def inline(text: object, limit: int = 300) -> str:

@@ -20,6 +20,7 @@ _FILINGS = 3
 _EXPLAINED = 5
 _NAMES = 8  # cells before what a row of the result block says
 _PATH = 4096
+_COMMAND = "conductor-diag "
 # How many lines the text and the remedy of an explained finding may take, the most generous first.
 _ROOMS = ((4, 3), (3, 3), (3, 2), (2, 2), (2, 1), (1, 1))
 _COLOURS = {Outcome.FAIL: "31", Outcome.WARN: "33", Outcome.UNKNOWN: "35", Outcome.PASS: "32"}
@@ -55,12 +56,18 @@ def verdict(
 
 
 def delivery(state: str, reason: str, hint: str, *, width: int) -> str:
-    """Returns what became of the delivery as a row of the result block, ended by a newline."""
+    """Returns what became of the delivery as a row of the result block, ended by a newline.
+
+    A command at the end of the hint is there to be copied: it has a line of its own and is never broken.
+    """
     columns = max(width, _LEAST_WIDTH)
     said = f"{display(state, 40)}: {display(reason, _PATH)}"
     lines = [*_row("Errbit", said, columns)]
-    if hint:
-        lines += _row("", display(hint, _PATH), columns)
+    advice, command, flags = display(hint, _PATH).partition(_COMMAND)
+    if advice:
+        lines += _row("", advice, columns)
+    if command:
+        lines.append(f"  {command}{flags}")
     return "\n".join(lines) + "\n"
 
 

@@ -81,7 +81,7 @@ def _nobody() -> Iterator[str]:
 
 CASES: list[tuple[Server, str, ExitStatus]] = [
     (_wrong_key, "the endpoint does not know the API key", ExitStatus.REFUSED),
-    (_old_version, "the endpoint ignores notices of this version of the collector", ExitStatus.REFUSED),
+    (_old_version, "the endpoint ignores notices of this version of the agent", ExitStatus.REFUSED),
     (
         _redirect,
         "the endpoint redirects to https://errbit.example.com (it said 308)",

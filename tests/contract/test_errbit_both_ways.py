@@ -126,7 +126,7 @@ def test_an_upload_of_a_named_spool_finds_it(
     )
     flags = ["--errbit-url", receiver, "--errbit-key-file", str(tmp_path / "key")]
     assert main(["upload", "--spool", str(tmp_path / "elsewhere"), *flags]) == ExitStatus.OK
-    assert "1 of 1 notices delivered" in capsys.readouterr().err
+    assert "1 of 1 notice delivered" in capsys.readouterr().err
 
 
 @pytest.fixture

@@ -191,7 +191,7 @@ def test_a_server_that_goes_away_is_finished_later(clock: FakeClock, spool: Path
         first = send(url, clock, spool, file)
         assert (first.state, first.cause) == (DeliveryState.PARTLY, "unavailable")
         assert "1.0 MiB of 3.0 MiB uploaded" in first.bundle
-        assert first.hint == "send the rest: conductor-diag upload"
+        assert first.hint == "deliver the rest: conductor-diag upload"
         receiver.faults.clear()
         with pytest.raises(
             BundleError, match="bytes 1048576 to 3145727 are missing; the upload was not finished"

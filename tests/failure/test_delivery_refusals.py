@@ -51,7 +51,7 @@ def test_a_wrong_key_ends_it_after_one_request(clock: FakeClock, spool: Path) ->
     assert delivery.reason.endswith("6 turned away and kept: the endpoint does not know the API key")
     assert delivery.hint == (
         "check the API key on the application's page in Errbit; "
-        "then send what was kept: conductor-diag upload"
+        "then deliver what was kept: conductor-diag upload"
     )
     assert len(kept(spool)) == 6
 

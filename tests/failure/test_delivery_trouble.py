@@ -125,7 +125,7 @@ def test_five_tries_and_three_failures_end_it(
     left = sum(1 for _ in iter(receiver.faults.take, None))
     assert 100 - left == 15
     assert (delivery.state, delivery.spooled) == (DeliveryState.SPOOLED, 10)
-    assert delivery.hint == "send what was kept: conductor-diag upload"
+    assert delivery.hint == "deliver what was kept: conductor-diag upload"
     assert kept(spool) == ["diagnostic.bundle", *["finding.CND-APP-001"] * 9]
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from collector.cli.collect import parser
+from collector.cli.settings import errbit_settings
 from collector.core.errors import UsageError
 from collector.delivery import ErrbitSettings, Secret
 from collector.delivery.errbit import ErrbitClient
@@ -165,3 +167,22 @@ def test_a_file_that_is_no_notice_is_removed(tmp_path: Path, content: bytes) -> 
     (tmp_path / "notes.txt").write_text("not ours")
     assert Spool(tmp_path, clock=FakeClock()).pending() == []
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_the_command_that_delivers_later_names_what_this_run_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = tmp_path / "the key"
+    key.write_text(KEY)
+    monkeypatch.setenv("CONDUCTOR_DIAG_ERRBIT_URL", "https://errbit.example.com")
+    flags = ["--dest-dir", "out", "--errbit-key-file", str(key), "--errbit-allow-http"]
+    made = errbit_settings(parser("conductor-diag collect").parse_args(flags))
+    assert made is not None
+    assert made.resend == (
+        f"conductor-diag upload --dest-dir out --errbit-key-file '{key}' --errbit-allow-http"
+    )
+    monkeypatch.delenv("CONDUCTOR_DIAG_ERRBIT_URL")
+    flags += ["--errbit-url", "https://errbit.example.com"]
+    made = errbit_settings(parser("conductor-diag collect").parse_args(flags))
+    assert made is not None
+    assert " --errbit-url https://errbit.example.com" in made.resend

@@ -150,3 +150,15 @@ def test_any_text_becomes_one_inert_line(text: str) -> None:
 
 def test_same_report_same_text() -> None:
     assert summary_md(reports.good(), None) == summary_md(reports.good(), None)
+
+
+@pytest.mark.parametrize("word", ["--allow-exec", "-n", "1.17", "*.velero.io", "+x"])
+def test_a_flag_or_a_version_at_the_start_of_a_line_is_pasted_as_it_is(word: str) -> None:
+    lines = bullet(f"{'x' * 95} {word} and more")
+    assert lines[1] == f"  {word} and more"
+
+
+@pytest.mark.parametrize("word", ["-", "1.", "# x", "---", "===", "> x", "| x"])
+def test_what_would_begin_a_block_is_defused(word: str) -> None:
+    (_, second) = bullet(f"{'x' * 97} {word}")
+    assert second.startswith("  \\")

@@ -172,6 +172,12 @@ def test_what_became_of_the_delivery_is_a_row_of_the_block() -> None:
     assert max(map(cells, lines)) <= 80
 
 
+def test_a_command_in_a_hint_is_never_broken() -> None:
+    command = "conductor-diag upload --dest-dir /var/tmp/diagnostics --errbit-key-file '/etc/keys/errbit key'"
+    text = delivery("spooled", "no answer", f"deliver what was kept: {command}", width=80)
+    assert text == f"Errbit  spooled: no answer\n        deliver what was kept:\n  {command}\n"
+
+
 def test_many_scopes_leave_room_for_the_findings() -> None:
     findings = tuple(
         reports.judged(
