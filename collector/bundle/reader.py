@@ -13,7 +13,7 @@ from collector.bundle import layout
 from collector.bundle.contents import Contents, locate
 from collector.bundle.frames import FrameTable, read_table
 from collector.bundle.manifest import Manifest
-from collector.bundle.source import FrameSource, InputFile, Source, StreamSource, damaged
+from collector.bundle.source import FrameSource, InputFile, Source, StreamSource, check_kind, damaged
 from collector.bundle.verify import Verification, verify
 from collector.core.errors import BundleError
 from collector.core.text import display
@@ -33,6 +33,7 @@ class BundleReader:
     def __init__(self, path: Path) -> None:
         self._file = InputFile(path)
         try:
+            check_kind(self._file)
             self._table, self._table_problem = _table(self._file)
             self._source: Source = (
                 FrameSource(self._file.pread, self._table) if self._table else StreamSource(self._file)

@@ -20,11 +20,27 @@ from collector.core.errors import BundleError
 
 _STEP = MIB
 _AGAIN = "ask the sender for the file and its sha256 again"
+_OURS = "try: the path that collect printed on its last line"
+_ZSTD = b"\x28\xb5\x2f\xfd"
+_SKIPPABLE = b"\x2a\x4d\x18"
+_AGE = b"age-encryption.org/"
 
 
 def damaged(why: str) -> BundleError:
     """Returns the error for content that is not what it should be."""
     return BundleError("the bundle is damaged", why=why, hint=_AGAIN)
+
+
+def check_kind(file: InputFile) -> None:
+    """Raises BundleError for what is no bundle, not even a damaged one: it does not begin as zstd does."""
+    start = file.pread(0, len(_AGE))
+    if start[:4] == _ZSTD or start[1:4] == _SKIPPABLE:
+        return
+    if start == _AGE:
+        why, hint = "it is encrypted with age", f"decrypt it first: age --decrypt -i IDENTITY {file.path}"
+    else:
+        why, hint = "it is empty" if not start else "it is no zstd file", _OURS
+    raise BundleError(f"{file.path} is not a bundle", why=why, hint=hint)
 
 
 class Source(Protocol):
@@ -63,7 +79,7 @@ class InputFile:
             raise BundleError(
                 f"cannot open {path}",
                 why=reason or str(cause),
-                hint="try: the path that collect printed on its last line",
+                hint=_OURS,
             ) from cause
         state = os.fstat(descriptor)
         self.size = state.st_size
@@ -72,7 +88,7 @@ class InputFile:
             raise BundleError(
                 f"{path} is not a bundle",
                 why="it is not a regular file",
-                hint="try: the path that collect printed on its last line",
+                hint=_OURS,
             )
 
     def pread(self, offset: int, size: int) -> bytes:

@@ -33,6 +33,7 @@ def parser(prog: str) -> Parser:
     add_output_flags(made)
     _add_dry_run(made)
     add_scope_flags(made)
+    _add_limit_flags(made)
     made.option(
         "--allow-exec",
         "ask inside the database's pods too: fixed commands that only read (needs create on pods/exec)",
@@ -83,7 +84,7 @@ def _add_dry_run(made: Parser) -> None:
 
 
 def add_scope_flags(made: Parser) -> None:
-    """Adds the flags that say what to read."""
+    """Adds the flags that say what to read, which is what the rights that a run needs depend on."""
     option = made.option
     option("--namespace", "namespace Conductor runs in (repeatable)", short="-n", action="append", default=[])
     option(
@@ -92,19 +93,24 @@ def add_scope_flags(made: Parser) -> None:
         choices=("minimal", "standard", "full"),
     )
     option("--exclude-namespace", "namespace to leave out (repeatable)", action="append", default=[])
-    option("--selector", "read logs only of pods with these labels", short="-l", default="")
-    option("--since", "how far back logs reach, such as 48h", default="")
-    option("--since-time", "the same as a moment (RFC 3339)", default="")
     option("--only", "run only this collector (repeatable)", action="append", default=[])
     option("--skip", "leave this collector out (repeatable)", action="append", default=[])
     option("--timeout", "time for the whole run, such as 5m", default="")
-    option("--max-size", "size of the finished bundle, such as 24Mi", default="", metavar="SIZE")
     option(
         "--read-helm-secrets",
         "read the Secrets of Conductor's own Helm 3 releases (needs get and list on secrets there)",
         action="store_true",
     )
     option("--spec", "file that says what to collect", default="", metavar="FILE")
+
+
+def _add_limit_flags(made: Parser) -> None:
+    """Adds the flags that say how much of it to take, from where, and how to judge it."""
+    option = made.option
+    option("--selector", "read logs only of pods with these labels", short="-l", default="")
+    option("--since", "how far back logs reach, such as 48h", default="")
+    option("--since-time", "the same as a moment (RFC 3339)", default="")
+    option("--max-size", "size of the finished bundle, such as 24Mi", default="", metavar="SIZE")
     option(
         "--from-dir",
         "read no cluster but this directory: a kubectl cluster-info dump, or an unpacked bundle",

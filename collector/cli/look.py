@@ -23,7 +23,7 @@ def look(arguments: argparse.Namespace) -> tuple[Preflight, Spec]:
         UsageError: the flags name no cluster that could be asked.
         UnreachableError: the cluster cannot be read, or there are no credentials for it.
     """
-    if arguments.from_dir:
+    if getattr(arguments, "from_dir", ""):
         raise UsageError(
             "--from-dir reads no cluster, so there is nothing to ask one for",
             hint="try: conductor-diag collect --from-dir DIR",

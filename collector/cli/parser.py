@@ -13,6 +13,9 @@ from collector.core.errors import UsageError
 
 ENVIRONMENT = "CONDUCTOR_DIAG_"
 _UNKNOWN = re.compile(r"unrecognized arguments: (\S+)")
+_NO_CHOICE = re.compile(r"invalid choice: '?([^' ]*)'? \(choose from (.*)\)")
+_CHOICE = re.compile(r"[\w.-]+")
+_ALIKE = 0.7  # of 1; what is less alike is another word, and no help
 
 
 class Parser(argparse.ArgumentParser):
@@ -41,12 +44,16 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(message, hint=f"try: {self.prog} --help{self._nearest(message)}")
 
     def _nearest(self, message: str) -> str:
-        found = _UNKNOWN.search(message)
-        if not found:
+        if found := _NO_CHOICE.search(message):
+            given, known = found[1], {name: name for name in _CHOICE.findall(found[2])}
+        elif found := _UNKNOWN.search(message):
+            # Dashes are alike in all flags, so they are left out of the comparison.
+            given = found[1].partition("=")[0].strip("-")
+            known = {flag.strip("-"): flag for action in self._actions for flag in action.option_strings}
+        else:
             return ""
-        flags = [flag for action in self._actions for flag in action.option_strings]
-        near = difflib.get_close_matches(found[1].split("=")[0], flags, n=1)
-        return f"; did you mean {near[0]}?" if near else ""
+        near = difflib.get_close_matches(given, known, n=1, cutoff=_ALIKE)
+        return f"; did you mean {known[near[0]]}?" if near else ""
 
     def option(self, flag: str, help_text: str, *, short: str = "", **kwargs: Any) -> None:
         """Adds a flag whose default is its environment variable, ``--dest-dir``: CONDUCTOR_DIAG_DEST_DIR."""

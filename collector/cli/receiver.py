@@ -5,10 +5,14 @@ from __future__ import annotations
 import argparse
 import secrets
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from collector.cli.parser import Parser
 from collector.cli.serving import serve_until_ended
-from collector.core.errors import ExitStatus, UsageError
+from collector.core.errors import ExitStatus, OutputError, UsageError
+
+if TYPE_CHECKING:
+    from collector.receiver import Store
 
 _LOOPBACK = ("127.0.0.1", "localhost")
 _HIGHEST_PORT = 65535
@@ -54,14 +58,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Runs the verb until it is interrupted and returns the exit status."""
     from collector.cli.whereto import secret_from
     from collector.core.clock import SystemClock
-    from collector.receiver import Receiver, Store, serve
+    from collector.receiver import Receiver, serve
 
     port = _port(arguments.listen)
     given = arguments.key or (secret_from(arguments.key_file, "the API key") if arguments.key_file else "")
     key = given or secrets.token_hex(16)
     token = secret_from(arguments.token_file, "the token") if arguments.token_file else ""
+    store = _store(Path(arguments.data_dir))
     try:
-        store = Store(Path(arguments.data_dir))
         receiver = Receiver(
             key, store=store, clock=SystemClock(), app_version=arguments.app_version or None, token=token
         )
@@ -70,11 +74,24 @@ def run(arguments: argparse.Namespace) -> int:
             serve_until_ended(f"listening on {url}/, notices are kept in {arguments.data_dir}{made}")
     except OSError as error:
         raise UsageError(
-            f"cannot serve on {arguments.listen} from {arguments.data_dir}",
+            f"cannot serve on {arguments.listen}",
             why=error.strerror or str(error),
             hint="try: --listen 127.0.0.1:0, which takes a free port",
         ) from error
     return ExitStatus.OK
+
+
+def _store(folder: Path) -> Store:
+    from collector.receiver import Store
+
+    try:
+        return Store(folder)
+    except OSError as error:
+        raise OutputError(
+            f"cannot keep notices in {folder}",
+            why=error.strerror or str(error),
+            hint="try: --data-dir DIR, with a folder you may write to",
+        ) from error
 
 
 def _port(listen: str) -> int:

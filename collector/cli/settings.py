@@ -78,9 +78,11 @@ def make_spec(arguments: argparse.Namespace) -> Spec:
         # A short run still needs its reserve; a tenth of the time is enough to pack what little it holds.
         reserve = f"{max(1, min(30, round(seconds / 10)))}s"
         limits = _laid_over(limits, "--timeout 5m", run=arguments.timeout, reserve=reserve)
-    if arguments.max_size:
-        limits = _laid_over(limits, "--max-size 24Mi", bundle=arguments.max_size)
-    logs = msgspec.structs.replace(spec.logs, selector=arguments.selector or spec.logs.selector)
+    # A verb that only asks for rights has no flags for how much is taken.
+    if size := getattr(arguments, "max_size", ""):
+        limits = _laid_over(limits, "--max-size 24Mi", bundle=size)
+    selector = getattr(arguments, "selector", "") or spec.logs.selector
+    logs = msgspec.structs.replace(spec.logs, selector=selector)
     allowed = getattr(arguments, "allow_exec", False) or spec.postgres.exec
     return _laid_over(
         spec,

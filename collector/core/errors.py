@@ -40,8 +40,8 @@ _MEANINGS = {
     ExitStatus.INCOMPLETE: "not all collected (only with --require-complete); preflight: rights missing",
     ExitStatus.UNREACHABLE: "cluster unreachable or login not accepted; bundle of what can be told from here",
     ExitStatus.WITHHELD: "redaction could not be trusted, bundle withheld",
-    ExitStatus.UNDELIVERED: "bundle fine, delivery failed; its path is printed",
-    ExitStatus.REFUSED: "bundle fine, delivery impossible until address, key or certificate are put right",
+    ExitStatus.UNDELIVERED: "bundle fine; delivering it, or fetching it back, failed for now",
+    ExitStatus.REFUSED: "bundle fine; delivering or fetching it needs another address, key or certificate",
     ExitStatus.INTERRUPTED: "interrupted (Ctrl-C); what was collected until then is in the bundle",
     ExitStatus.TERMINATED: "terminated (SIGTERM); what was collected until then is in the bundle",
 }
@@ -118,14 +118,14 @@ class WithheldError(DiagError):
 
 
 class UndeliveredError(DiagError):
-    """The bundle is whole; getting it (or its notices) to the receiver failed."""
+    """The bundle is whole; getting it (or its notices) to the endpoint, or back from there, failed."""
 
     status = ExitStatus.UNDELIVERED
     reference = "delivery-failed"
 
 
 class RefusedDeliveryError(UndeliveredError):
-    """The receiver will not take it until a person changes an address, a key, a limit or a certificate."""
+    """The endpoint will not do it until a person changes an address, a key, a limit or a certificate."""
 
     status = ExitStatus.REFUSED
     reference = "delivery-refused"

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from collector.core.clock import Clock
 from collector.core.deadline import Deadline
-from collector.core.errors import BundleError, UndeliveredError
+from collector.core.errors import BundleError, RefusedDeliveryError, UndeliveredError
 from collector.delivery import chunks, encrypt
 from collector.delivery.assemble import Assembly
 from collector.web.errbit import ErrbitReader, ListedNotice, explained
-from collector.web.errors import DeliveryError, RefusedError
+from collector.web.errors import BrokenError, DeliveryError, RefusedError, RetryLaterError
 
 _ID = re.compile(r"[a-z0-9]{3,64}")
 _STAMP = re.compile(r"cnd(\d{8}t\d{6})z")
@@ -58,7 +58,8 @@ def fetch(
         since: the earliest moment of the upload; the id's own by default.
 
     Raises:
-        UndeliveredError: the Errbit cannot be read.
+        UndeliveredError: the Errbit cannot be read for now.
+        RefusedDeliveryError: it cannot be read until address, token or certificate are put right.
         BundleError: no such bundle, or not all of it; names what is missing or altered.
         OSError: the folder cannot be written.
     """
@@ -70,9 +71,10 @@ def fetch(
         _read(listed, reader, assembly, deadline)
     except DeliveryError as error:
         why, hint = explained(error)
-        raise UndeliveredError(
-            f"bundle {bundle_id} could not be read back", why=why, hint=hint or _AGAIN
-        ) from None
+        # Waiting helps against what may pass; all else stays as it is until somebody changes it.
+        passing = isinstance(error, RetryLaterError | BrokenError)
+        kind = UndeliveredError if passing else RefusedDeliveryError
+        raise kind(f"bundle {bundle_id} could not be read back", why=why, hint=hint or _AGAIN) from None
     return _finished(bundle_id, assembly, folder, len(listed))
 
 

@@ -11,6 +11,7 @@ from collector.core.clock import rfc3339
 from collector.core.text import block, display
 from collector.receiver.model import Problem, StoredNotice
 from collector.receiver.rubytext import pretty
+from collector.records.model import Json
 
 PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
@@ -19,6 +20,7 @@ PAGE_HEADERS = {
     "Cache-Control": "no-store",
 }
 _SHOWN = 200
+_LONG = 500
 _STYLE = "body{font:14px sans-serif;margin:2em}td,th{text-align:left;padding:.2em .8em;vertical-align:top}"
 _NOT_ERRBIT = (
     "<p>This is the receiver of conductor-diag, not an Errbit: it takes what an Errbit takes and shows it, "
@@ -38,6 +40,18 @@ def index(problems: Sequence[Problem], notices: Sequence[StoredNotice], *, token
         f"{_table(('Type', 'Message', 'Where', 'Environment', 'Notices'), groups)}"
         f"{''.join(_details(notice, token) for notice in reversed(notices[-_SHOWN:]))}",
     )
+
+
+def sign_in_page(*, token_known: bool) -> str:
+    """Returns the page for who has not shown the token; it says how, and never what the token is."""
+    how = (
+        "Put the token into the address: <code>/?auth_token=TOKEN</code>. It stands in the file that the "
+        "receiver was started with (<code>--token-file</code>)."
+        if token_known
+        else "The receiver was started without one (<code>--token-file</code>): all it shows is on its "
+        'front page, <a href="/">/</a>.'
+    )
+    return _document("Token needed", f"<h1>Reading this needs a token</h1>{_NOT_ERRBIT}<p>{how}</p>")
 
 
 def problem_page(problem: Problem, notice: StoredNotice) -> str:
@@ -75,9 +89,21 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     return f"<table><tr>{titles}</tr>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
 
 
+def _shortened(params: Json) -> Json:
+    """Returns params whose long texts are cut: a piece of a bundle is 70 KB that nobody reads here."""
+    if not isinstance(params, dict):
+        return params
+    return {
+        name: f"{value[:_LONG]}… ({len(value)} characters, cut here)"
+        if isinstance(value, str) and len(value) > _LONG
+        else value
+        for name, value in params.items()
+    }
+
+
 def _details(notice: StoredNotice, token: str) -> str:
     title = f"{rfc3339(notice.received)} {notice.error_class} {notice.where}"
-    params = json.dumps(notice.params, indent=1, ensure_ascii=False)
+    params = json.dumps(_shortened(notice.params), indent=1, ensure_ascii=False)
     link = f'<p><a href="/notices/{notice.id}?auth_token={quote(token)}">whole</a></p>' if token else ""
     return (
         f'<details id="{html.escape(notice.id)}"><summary>{html.escape(display(title))}</summary>'

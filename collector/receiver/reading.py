@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from collector.core.clock import parse_rfc3339
 from collector.receiver.model import HTML, JSON, Answer, Problem, RejectedError, Request, StoredNotice
-from collector.receiver.page import PAGE_HEADERS, index, problem_page
+from collector.receiver.page import PAGE_HEADERS, index, problem_page, sign_in_page
 from collector.receiver.store import Store
 from collector.records.model import Json
 
@@ -22,6 +22,7 @@ _NOTICE = re.compile(r"/(?:notices|locate)/([0-9a-f]{24})")
 _PAGE = re.compile(r"/apps/[0-9a-f]{24}/problems/([0-9a-f]{24})")
 _STATS = "/api/v1/stats/app.json"
 _TESTER = "/health/api-key-tester"
+_SIGN_IN_PAGE = "/users/sign_in"
 _DIGITS = 6
 
 T = TypeVar("T")
@@ -59,6 +60,8 @@ class Reading:
         if request.path == _STATS and _same(request.query.get("api_key", ""), self._key):
             return _json(self._statistics())
         signed_in = given is not None
+        if request.path == _SIGN_IN_PAGE:
+            return _page(sign_in_page(token_known=bool(self._token)))
         if request.path == "/" and (signed_in or not self._token):
             return _page(index(self._store.problems(), self._store.notices(), token=given or ""))
         return self._private(request, base) if signed_in else self._turned_away(request, base)
@@ -109,7 +112,7 @@ class Reading:
         if _LIST.fullmatch(request.path) or _ONE.fullmatch(request.path) or request.path == _STATS:
             return Answer(status=401, content_type=JSON, body=_SIGN_IN)
         if _NOTICE.fullmatch(request.path) or _PAGE.fullmatch(request.path) or request.path == "/":
-            return Answer(status=302, content_type=HTML, headers={"Location": f"{base}/users/sign_in"})
+            return Answer(status=302, content_type=HTML, headers={"Location": base + _SIGN_IN_PAGE})
         raise RejectedError(404)
 
     def _statistics(self) -> Json:

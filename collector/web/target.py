@@ -34,11 +34,11 @@ def check_target(url: str, *, allow_http: bool) -> None:
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise UnsafeTargetError(
             "the endpoint's address holds a user, a query or a fragment",
-            hint="give the plain base address; the key has its own option",
+            hint="give the plain base address; a key or token has its own option",
         )
     if parts.scheme == "http" and not allow_http and not is_loopback(parts):
         raise UnsafeTargetError(
-            "plain http would show the API key to the network",
+            "plain http would show the key or token to the network",
             hint="use https://, or allow plain http explicitly (--errbit-allow-http)",
         )
 

@@ -134,7 +134,11 @@ def test_undeliverable_notices_cost_the_status_but_not_the_bundle(
     ("arguments", "status", "words"),
     [
         (["collect", "--contxt", "x"], 2, "did you mean --context?"),
-        (["colect"], 2, "colect"),
+        (["collect", "--bogus"], 2, "try: conductor-diag collect --help\n"),
+        (["colect"], 2, "did you mean collect?"),
+        (["bundle", "verifi", "x"], 2, "did you mean verify?"),
+        (["upload", __file__], 2, f"{__file__} is not a bundle"),
+        (["receiver", "--data-dir", "/proc/nowhere"], 2, "try: --data-dir DIR"),
         (["collect", "--since", "5 apples"], 2, "write it like"),
         (["collect", "--since", "1h", "--since-time", "2026-11-20T03:00:00Z"], 2, "exclude each other"),
         (["collect", "--since-time", "noon"], 2, "no moment"),

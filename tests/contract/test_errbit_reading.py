@@ -255,6 +255,25 @@ def test_the_page_says_what_it_is_not() -> None:
     assert "not an Errbit" in _get(_receiver(), f"/?auth_token={TOKEN}").body.decode()
 
 
+def test_who_shows_no_token_is_told_how_and_not_which() -> None:
+    receiver = _receiver()
+    where = _get(receiver, "/").headers["Location"]
+    answer = _get(receiver, where.removeprefix("http://base"))
+    assert answer.status == 200
+    assert "/?auth_token=TOKEN" in answer.body.decode()
+    assert TOKEN not in answer.body.decode()
+    without = Receiver(KEY, store=Store(), clock=FakeClock())
+    assert "without one" in _get(without, "/users/sign_in").body.decode()
+
+
+def test_a_piece_of_a_bundle_does_not_fill_the_page() -> None:
+    receiver = _receiver()
+    _post(receiver, {**PARAMS, "data_crypt": "QUJD" * 17_500})
+    page = _get(receiver, f"/?auth_token={TOKEN}").body.decode()
+    assert "(70000 characters, cut here)" in page
+    assert len(page) < 4000
+
+
 @pytest.mark.parametrize(
     "listen", ["0.0.0.0:80", "errbit.example.com:80", "127.0.0.1", "127.0.0.1:99999", "[::]:1"]
 )

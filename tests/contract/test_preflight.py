@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 import yaml
 
 from collector.cli.main import main
+from collector.cli.preflight import parser
 from collector.core.clock import SystemClock
 from collector.core.errors import ExitStatus, UnreachableError
 from collector.core.log import LogSink, make_logger
@@ -290,8 +292,14 @@ def test_a_preflight_of_nothing_ends_with_unreachable(
 
 
 def test_a_directory_has_no_rights(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["preflight", "--from-dir", str(tmp_path)]) == ExitStatus.USAGE
+    assert main(["collect", "--dry-run", "--from-dir", str(tmp_path)]) == ExitStatus.USAGE
     assert "reads no cluster" in capsys.readouterr().err
+
+
+def test_the_flags_are_those_that_rights_depend_on() -> None:
+    known = set(re.findall(r"--?[a-z][a-z-]*", parser("preflight").format_help()))
+    assert {"--namespace", "--profile", "--only", "--skip", "--spec", "--context", "-h"} <= known
+    assert not known & {"--from-dir", "--policy", "--max-size", "--since", "--since-time", "--selector"}
 
 
 def test_a_dry_run_reads_nothing_and_leaves_nothing(

@@ -19,7 +19,7 @@ import pyrage
 import pytest
 
 from collector.core.clock import SystemClock
-from collector.core.errors import BundleError, UndeliveredError
+from collector.core.errors import BundleError, ExitStatus, RefusedDeliveryError, UndeliveredError
 from collector.core.secret import Secret
 from collector.delivery.deliver import Delivery, DeliveryState, resend_spool
 from collector.delivery.errbit import ErrbitClient
@@ -391,9 +391,16 @@ def test_an_older_errbit_is_paged_through(clock: FakeClock, spool: Path, tmp_pat
 def test_reading_back_tells_a_wrong_token_from_a_bundle_that_is_not_there(
     clock: FakeClock, tmp_path: Path
 ) -> None:
-    with running(token="another") as (_, url), pytest.raises(UndeliveredError) as caught:
+    with running(token="another") as (_, url), pytest.raises(RefusedDeliveryError) as caught:
         get(url, clock, tmp_path / "back")
+    assert caught.value.status == ExitStatus.REFUSED
     assert "does not know the user's token" in caught.value.why
     assert TOKEN not in f"{caught.value} {caught.value.why} {caught.value.hint}"
+    with pytest.raises(RefusedDeliveryError) as unsafe:
+        get("http://errbit.example.com", clock, tmp_path / "back")
+    assert "token" in unsafe.value.why
+    with pytest.raises(UndeliveredError) as nobody:
+        get("http://127.0.0.1:9", clock, tmp_path / "back")
+    assert nobody.value.status == ExitStatus.UNDELIVERED
     with running(token=TOKEN) as (_, url), pytest.raises(BundleError, match="there is no bundle"):
         get(url, clock, tmp_path / "back")
