@@ -23,7 +23,7 @@ LONG, WIDE = (key for key in recording().logs if key.container == "nginx" and no
 
 pytestmark = [
     pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="looks into /proc"),
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(900),
 ]
 
 
@@ -54,7 +54,7 @@ def run(folder: Path, size: int) -> Measured:
     return collect_apart(
         recording(),
         folder,
-        *("--since-time", "2026-11-18T00:00:00Z"),
+        *("--since-time", "2026-11-18T00:00:00Z", "--timeout", "15m"),
         faults=lambda api: api.on(f"*/pods/{LONG.pod}/log?container=nginx*", sends(Noise(size))).on(
             f"*/pods/{WIDE.pod}/log?container=nginx*", sends(WideLine())
         ),
