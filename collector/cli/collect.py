@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from collector.cli.bundleflags import add_bundle_flags, add_database_flag, add_source_flags
@@ -192,7 +192,7 @@ def run(arguments: argparse.Namespace) -> int:
         store=store_settings(arguments, spool_of(arguments)),
         errbit_source=errbit_source(arguments),
         database=None if offline else database(arguments, spec.postgres.dsn_file),
-        since=since(arguments, clock) or (offline.since if offline else None),
+        since=since_time(arguments) or (offline.since if offline and not arguments.since else None),
         policy=Path(arguments.policy) if arguments.policy else None,
         clock=clock,
         demo=offline is not None and offline.demo,
@@ -209,20 +209,21 @@ def check_names(arguments: argparse.Namespace) -> None:
             )
 
 
-def since(arguments: argparse.Namespace, clock: Clock) -> datetime | None:
-    """Returns the start of the log window, None if the spec decides. Raises UsageError."""
-    if arguments.since and arguments.since_time:
-        raise UsageError("--since and --since-time exclude each other", hint="try: --since 48h, alone")
-    if arguments.since_time:
-        moment = parse_rfc3339(arguments.since_time)
-        if moment is None:
-            raise UsageError(
-                f"--since-time {arguments.since_time!r} is no moment", hint="try: 2026-11-20T03:00:00Z"
-            )
-        return moment
+def since_time(arguments: argparse.Namespace) -> datetime | None:
+    """Returns the start of the log window as a moment, None if the spec's window decides.
+
+    Raises UsageError.
+    """
+    if not arguments.since_time:
+        return None
     if arguments.since:
-        return clock.now() - timedelta(seconds=duration("--since", arguments.since))
-    return None
+        raise UsageError("--since and --since-time exclude each other", hint="try: --since 48h, alone")
+    moment = parse_rfc3339(arguments.since_time)
+    if moment is None:
+        raise UsageError(
+            f"--since-time {arguments.since_time!r} is no moment", hint="try: 2026-11-20T03:00:00Z"
+        )
+    return moment
 
 
 def duration(flag: str, text: str) -> float:

@@ -83,6 +83,10 @@ def make_spec(arguments: argparse.Namespace) -> Spec:
         limits = _laid_over(limits, "--max-size 24Mi", bundle=size)
     selector = getattr(arguments, "selector", "") or spec.logs.selector
     logs = msgspec.structs.replace(spec.logs, selector=selector)
+    if since := getattr(arguments, "since", ""):
+        # A length, not a moment: it is counted back from the cluster's clock.
+        duration("--since", since)
+        logs = msgspec.structs.replace(logs, window=since)
     allowed = getattr(arguments, "allow_exec", False) or spec.postgres.exec
     return _laid_over(
         spec,

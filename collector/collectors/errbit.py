@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from collector.bundle import layout
 from collector.collectors.base import Collector, Context, Need
 from collector.collectors.digest import ObjectDigest
-from collector.core.clock import rfc3339
+from collector.core.clock import as_shown, rfc3339
 from collector.kube.errors import ApiError
 from collector.kube.lists import ListRead
 from collector.records import Document, Gap, Json, Record, Status
@@ -47,7 +47,7 @@ def collect(context: Context) -> Iterator[Record]:
     """Yields conductor/errbit.json, and a gap where an Errbit that was to be asked could not be."""
     found = _workload(context)
     address = _address(context, found)
-    now = context.clock.now()
+    now = as_shown(context.clock.now(), context.api.log.clock_skew)
     if context.errbit is None:
         reading = _Reading(state="not asked", says=f"to read it, give {_NEEDS}" if found else "")
     elif not address:

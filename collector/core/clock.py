@@ -48,12 +48,21 @@ class OffsetClock(SystemClock):
 
 _WORTH_CORRECTING = 30.0
 """Seconds between two clocks below which the time an answer takes may be all of the difference."""
+MOST_SKEW = 100 * 365.25 * 86400
+"""Seconds beyond which a difference says nothing of a clock: even one without a battery shows 1970."""
+
+
+def differs(skew: float | None) -> bool:
+    """True for a difference of two clocks, in seconds, that is worth a word and a correction."""
+    return skew is not None and _WORTH_CORRECTING <= abs(skew) <= MOST_SKEW
 
 
 def as_shown(moment: datetime, skew: float | None) -> datetime:
     """Returns one of our moments as a clock shows it that is ``skew`` seconds ahead; None: as ours does."""
-    off = skew is not None and abs(skew) >= _WORTH_CORRECTING
-    return moment + timedelta(seconds=skew or 0.0) if off else moment
+    try:
+        return moment + timedelta(seconds=skew or 0.0) if differs(skew) else moment
+    except OverflowError:
+        return moment
 
 
 def rfc3339(moment: datetime) -> str:

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from collector.core.clock import as_shown
+from collector.core.clock import as_shown, differs
+from collector.core.text import human_age
 from collector.findings.model import Facts, JudgedFinding, Outcome, Scope
 from collector.records.model import Gap, Status
 
@@ -68,6 +69,18 @@ class RunInfo:
     def by_cluster_clock(self, moment: datetime) -> datetime:
         """Returns one of our moments by the clock that dates the cluster's objects."""
         return as_shown(moment, self.clock_skew_seconds)
+
+    @property
+    def clock_words(self) -> str:
+        """Says whose clock is ahead and what was done about it; empty where the difference is too small."""
+        skew = self.clock_skew_seconds
+        if skew is None or not differs(skew):
+            return ""
+        way = "ahead of" if skew > 0 else "behind"
+        return (
+            f"the cluster's clock is {human_age(abs(skew))} {way} this machine's;"
+            " the log window and ages are by the cluster's"
+        )
 
     @property
     def complete(self) -> bool:

@@ -98,12 +98,13 @@ def _ours(tree: Tree) -> Offline:
             why=str(error),
             hint="only bundles made by conductor-diag can be read as such; unpack the original again",
         ) from error
+    moment = run.by_cluster_clock(run.started)
     nothing = Library(tree, [], Offers(groups=(), documents={}), version={}, log=bundle_log)
     return Offline(
         connection=_connection(tree, nothing, context=run.context, tls_verified=run.tls_verified),
         collectors=(copy_collector(tree, manifest),),
-        moment=run.started,
-        since=run.started - timedelta(seconds=run.window_seconds),
+        moment=moment,
+        since=moment - timedelta(seconds=run.window_seconds),
         demo=run.demo,
     )
 

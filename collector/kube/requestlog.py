@@ -11,6 +11,7 @@ from datetime import datetime
 
 import msgspec
 
+from collector.core.clock import MOST_SKEW
 from collector.core.packed import PackedLines
 
 _KEPT = 50_000
@@ -88,9 +89,9 @@ class RequestLog:
                     counts[uid] += 1
 
     def note_skew(self, seconds: float) -> None:
-        """Notes how far the server's Date header is ahead of our clock."""
+        """Notes how far the server's Date header is ahead of our clock; what no clock shows is ignored."""
         with self._lock:
-            if len(self._skews) < _KEPT_SKEWS:
+            if abs(seconds) <= MOST_SKEW and len(self._skews) < _KEPT_SKEWS:
                 self._skews.append(seconds)
 
     @property

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from collector import __version__
 from collector.bundle.writer import BundleWriter
 from collector.collectors import Collector, Context, Digest, choose, local_collector
 from collector.core import ids, quantity
-from collector.core.clock import Clock
+from collector.core.clock import Clock, as_shown
 from collector.core.deadline import Deadline
 from collector.core.errors import UnreachableError
 from collector.core.log import Logger
@@ -32,6 +32,7 @@ from collector.redaction import Counts, Redactor
 from collector.spec import load_catalog
 from collector.support import Policy, load_policy
 
+_FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 _UNPACED = 1000.0  # requests a second where no server has to be spared
 
 
@@ -39,7 +40,7 @@ _UNPACED = 1000.0  # requests a second where no server has to be spared
 class Plan:
     """What a run will do, and the tools it does it with.
 
-    ``unreachable`` says why the cluster cannot be read; None when it can, however badly.
+    ``window`` is how far back logs reach. ``unreachable`` says why the cluster cannot be read; None when it can, however badly.
     """
 
     options: RunOptions
@@ -54,6 +55,7 @@ class Plan:
     policy: Policy
     collectors: tuple[Collector, ...]
     stop: Stop
+    window: timedelta
     unreachable: UnreachableError | None = None
 
     def run_info(self, gathered: Gathered, writer: BundleWriter, *, to_come: int) -> RunInfo:
@@ -74,7 +76,7 @@ class Plan:
             server=self.redactor.text(connection.server, clean),
             label=self.options.label,
             case=self.options.case,
-            window_seconds=int((self.started - self.context.since).total_seconds()),
+            window_seconds=int(self.window.total_seconds()),
             tls_verified=connection.tls_verified,
             clock_skew_seconds=round(skew, 1) if skew is not None else None,
             spec_sha256=self.spec_sha256,
@@ -137,6 +139,9 @@ def make_plan(
         chosen = (local, *(collector for collector in chosen if collector.always))
     else:
         _greet(connection, log)
+    # Logs and objects are dated by the cluster's clock, so the window ends at what that one shows.
+    shown = as_shown(started, api.log.clock_skew)
+    since = options.since or _before(shown, quantity.seconds(options.spec.logs.window))
     return Plan(
         options=options,
         bundle_id=bundle_id,
@@ -145,18 +150,26 @@ def make_plan(
         started=started,
         deadline=deadline,
         collecting=collecting,
-        context=_context(options, api, found, started),
+        context=_context(options, api, found, since),
         redactor=redactor,
         policy=policy,
         collectors=chosen,
         stop=stop,
+        window=shown - since,
         unreachable=problem,
     )
 
 
-def _context(options: RunOptions, api: Api, found: Survey, started: datetime) -> Context:
+def _before(moment: datetime, seconds: float) -> datetime:
+    """Returns the start of a window; one that is longer than any log reaches starts in 1970."""
+    try:
+        return max(moment - timedelta(seconds=seconds), _FIRST)
+    except OverflowError:
+        return _FIRST
+
+
+def _context(options: RunOptions, api: Api, found: Survey, since: datetime) -> Context:
     catalog = load_catalog()
-    window = timedelta(seconds=quantity.seconds(options.spec.logs.window))
     return Context(
         api=api,
         clock=api.clock,
@@ -168,7 +181,7 @@ def _context(options: RunOptions, api: Api, found: Survey, started: datetime) ->
         digest=Digest(),
         errbit=options.errbit_source,
         database=options.database,
-        since=options.since or started - window,
+        since=since,
     )
 
 

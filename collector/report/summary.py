@@ -82,6 +82,9 @@ def _verdict(report: Report, detail: _Detail) -> Iterator[str]:
     if not run.tls_verified:
         yield ""
         yield from paragraph("WARNING: the API server's certificate was not verified in this run.")
+    if run.clock_words:
+        yield ""
+        yield from paragraph(f"WARNING: {run.clock_words}.")
 
 
 def _impact() -> Iterator[str]:

@@ -46,9 +46,9 @@ def verdict(
         bundle_sha256: the bundle's digest in hex.
     """
     columns = max(width, _LEAST_WIDTH)
-    head = [
-        line for text in (_context(report), _collection(report.run)) for line in wrap(text, columns, most=2)
-    ]
+    clocks = report.run.clock_words
+    texts = (_context(report), *([f"CLOCKS DIFFER: {clocks}"] if clocks else []), _collection(report.run))
+    head = [line for text in texts for line in wrap(text, columns, most=2)]
     lines = [*head, *_body(report, columns, MAX_LINES - len(head)), *_filing(report, columns)]
     shown = [_coloured(line) if color else line for line in lines]
     files = _files(report.run, columns, bundle_path, summary_path, bundle_sha256)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import threading
+from datetime import datetime, timedelta
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -18,6 +21,7 @@ from tests.lib.collected import (
     entries,
     gaps,
     listable,
+    log_moments,
     logs,
     resources,
     sound,
@@ -221,6 +225,24 @@ def test_a_clock_that_is_an_hour_off_is_reported_and_ages_are_the_clusters(
         for r in (right, wrong)
     ]
     assert findings[0] == findings[1]
+
+
+@pytest.mark.parametrize("offset", [259200.0, -259200.0, 3600.0])
+def test_a_clock_that_is_off_changes_no_log_and_is_told_of(tmp_path: Path, offset: float) -> None:
+    known = recording()
+    right = collect(known, tmp_path / "right")
+    asked: list[str] = []
+    wrong = collect(known, tmp_path / "wrong", offset=offset, requests=asked)
+    starts = {datetime.fromisoformat(unquote(found)) for found in re.findall(r"sinceTime=([^&]+)", " ".join(asked))}
+    assert len(starts) == 1
+    assert abs(starts.pop() - (known.recorded_at - timedelta(hours=48))) < timedelta(minutes=1)
+    assert log_moments(right.bundle.path) == log_moments(wrong.bundle.path)
+    assert sum(map(len, log_moments(right.bundle.path).values())) > 100
+    assert right.report.run.window_seconds == wrong.report.run.window_seconds == 48 * 3600
+    way = "behind" if offset > 0 else "ahead of"
+    told = (wrong.ticket or tmp_path).read_text()
+    assert f"{way} this machine's" in " ".join(told.split())
+    assert "this machine's" not in (right.ticket or tmp_path).read_text()
 
 
 def said(summary: str) -> str:

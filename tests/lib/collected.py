@@ -80,6 +80,16 @@ def logs(path: Path) -> set[LogKey]:
     }
 
 
+def log_moments(path: Path) -> dict[str, list[bytes]]:
+    """Returns when each line of each log was written, by the log's path; words may differ in pseudonyms."""
+    with BundleReader(path) as reader:
+        return {
+            name: [line.partition(b" ")[0] for line in reader.read(name).splitlines()]
+            for name in reader.names()
+            if layout.parse_log_path(name)
+        }
+
+
 def asked_lists(requests: Iterable[str]) -> set[tuple[str, str]]:
     """Returns full name of the resource and namespace (empty: all) of each list that was asked for.
 
