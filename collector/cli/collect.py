@@ -173,7 +173,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     from collector.cli.whereto import database, errbit_source, store_settings
 
-    check_names(arguments)
+    check_output(arguments)
     if arguments.dry_run:
         from collector.cli.dryrun import dry_run
 
@@ -199,8 +199,13 @@ def run(arguments: argparse.Namespace) -> int:
     )
 
 
-def check_names(arguments: argparse.Namespace) -> None:
-    """Raises UsageError for a label or case that could not stand in a file name."""
+def check_output(arguments: argparse.Namespace) -> None:
+    """Raises UsageError for a label or case that could not stand in a file name, or a count below 0."""
+    if arguments.keep_last < 0:
+        raise UsageError(
+            f"--keep-last {arguments.keep_last} is no number of bundles",
+            hint="try: --keep-last 7, or 0 to keep all",
+        )
     for flag, value in (("--label", arguments.label), ("--case", arguments.case)):
         if value and not (_NAME.fullmatch(value) and len(value) <= _LONGEST[flag]):
             raise UsageError(

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from collector.cli.collect import add_output_flags, check_names
+from collector.cli.collect import add_output_flags, check_output
 from collector.cli.parser import Parser
 from collector.cli.serving import serve_until_ended
 from collector.core.text import counted
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     from collector.kube.config import ConnectionOptions
     from collector.spec import load_spec
 
-    check_names(arguments)
+    check_output(arguments)
     dest = Path(arguments.dest_dir)
     with (
         tempfile.TemporaryDirectory(prefix="conductor-diag-demo-") as folder,

@@ -101,6 +101,14 @@ class UploadLog:
         private.append(self._path, json.dumps(content).encode())
 
 
+def awaited(directory: Path, now: datetime) -> frozenset[Path]:
+    """Returns the files that unfinished uploads, to whatever endpoint, still have to read. Raises OSError."""
+    if not directory.is_dir() or directory.is_symlink():
+        return frozenset()
+    logs = (_load(path) for path in directory.iterdir() if _NAME.fullmatch(path.name))
+    return frozenset(log.file for log in logs if log and not _old(log.header, now))
+
+
 def header(
     parcel: Parcel, file: Path, *, scratch: bool, endpoint: str, origin: Origin, clock: Clock
 ) -> Header:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collector.bundle.writer import Sealed
+from collector.core.clock import Clock
 from collector.core.deadline import Deadline
 from collector.core.log import Logger
 from collector.delivery.deliver import Delivery, deliver, store_bundle
+from collector.delivery.uploadlog import awaited
 from collector.findings import Report
+from collector.pipeline.options import RunOptions
 from collector.pipeline.plan import Plan
+from collector.pipeline.retention import prune
 
 _LEAST_SECONDS = 60.0
 _LEAST_SECONDS_WHOLE = 600.0
@@ -29,3 +33,13 @@ def send(plan: Plan, report: Report, sealed: Sealed, log: Logger) -> Delivery | 
     if store is not None:
         return store_bundle(sealed, store, clock=plan.clock, deadline=deadline)
     return None
+
+
+def prune_bundles(options: RunOptions, clock: Clock) -> None:
+    """Removes old bundles as the operator wishes, but none that an upload still needs."""
+    spool = options.errbit.spool_dir if options.errbit else None
+    try:
+        needed = awaited(spool, clock.now()) if spool else frozenset()
+    except OSError:
+        return  # what is still needed is not known
+    prune(options.dest_dir, options.label, options.keep_last, awaited=needed)

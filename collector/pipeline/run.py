@@ -22,7 +22,6 @@ from collector.pipeline.plan import Plan, make_plan
 from collector.pipeline.progress import Progress
 from collector.pipeline.proof import COLLECTOR as PROOF
 from collector.pipeline.proof import Proof, agent_secrets
-from collector.pipeline.retention import prune
 from collector.pipeline.selection import not_run
 from collector.pipeline.ticket import file_info, temporary_files, write_ticket
 from collector.redaction import Ledger, Redactor
@@ -112,7 +111,7 @@ def run(
         gathered.runs += not_run(options.spec, collectors)
         plan.context.digest.forget()
         # Imported when their turn comes: the first request need not wait for templates and rules.
-        from collector.pipeline.deliver import send
+        from collector.pipeline.deliver import prune_bundles, send
         from collector.pipeline.judge import judge
         from collector.pipeline.pack import REPORTS, Packer, seal
         from collector.report.summary import summary_md
@@ -126,9 +125,9 @@ def run(
         packer.reports(report, sink)
         sealed = seal(plan, report, writer, proof)
         ticket = write_ticket(summary_md(report, file_info(sealed)), sealed, log)
-        if options.keep_last and not plan.unreachable:
-            prune(options.dest_dir, options.label, options.keep_last)
         delivery = send(plan, report, sealed, log)
+        if not plan.unreachable:
+            prune_bundles(options, clock)
     return RunResult(
         report=report, bundle=sealed, ticket=ticket, delivery=delivery, unreachable=plan.unreachable
     )
