@@ -155,8 +155,9 @@ def _entry(
             raise ContentError(
                 gap_of(error, f"list {resource.full_name}", namespace=read.namespace or "")
             ) from error
-        if read.inconsistent and not resource.namespaced:
-            raise ContentError(_inconsistent(resource))
+        # A list of all namespaces is many entries, and is spoken of once, when the last one is read.
+        if read.inconsistent and (read.namespace or not resource.namespaced):
+            raise ContentError(_inconsistent(resource, read.namespace or ""))
 
     return Objects(
         path=path,
@@ -175,9 +176,10 @@ def _unordered(resource: ApiResource, late: int) -> Gap:
     )
 
 
-def _inconsistent(resource: ApiResource) -> Gap:
+def _inconsistent(resource: ApiResource, namespace: str = "") -> Gap:
     return Gap(
         subject=f"list {resource.full_name}",
         status=Status.PARTIAL,
         reason="the server expired its snapshot while paging; the rest is from a later moment",
+        namespace=namespace,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +13,11 @@ import pytest
 from collector.bundle.reader import BundleReader
 from collector.collectors import COLLECTORS, Collector, Context
 from collector.demo.apiserver import Rule
+from collector.demo.recording import Answer, Recording
 from collector.records import Document, Record
 from collector.spec import Limits, load_spec
 from tests.lib import faulty
+from tests.lib.crowd import crowd, with_pods
 from tests.lib.faulty import Fault
 from tests.lib.recordings import recording
 from tests.lib.runs import collect, entry, problems, verdicts
@@ -67,13 +70,47 @@ def test_throttling_costs_nothing_but_time(tmp_path: Path) -> None:
     assert entry(result.bundle.path, "run/api.json")["throttled"] == 3
 
 
-def test_an_expired_continue_token_keeps_the_rest_and_says_so(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("resource", "namespaces", "entry_path", "where"),
+    [
+        ("pods", (), "pods/shop.json", ""),
+        ("pods", ("conductor", "shop"), "pods/shop.json", "shop"),
+        ("persistentvolumes", (), "pvs.json", ""),
+    ],
+)
+def test_an_expired_continue_token_keeps_the_rest_and_says_so(
+    tmp_path: Path, resource: str, namespaces: tuple[str, ...], entry_path: str, where: str
+) -> None:
+    asked: list[str] = []
+    known = with_many_volumes(with_pods(recording(), crowd(0, 700)), 700)
     result = collect(
-        recording(),
+        known,
         tmp_path,
-        faults=lambda api: api.on("/api/v1/pods?*continue=*", faulty.gone()),
+        spec=msgspec.structs.replace(load_spec(), namespaces=namespaces),
+        faults=lambda api: api.on(f"/api/v1/*{resource}?*continue=*", faulty.gone()),
+        requests=asked,
     )
     assert problems(result.bundle.path) == ()
+    assert sum(f"{resource}?" in line and "continue=" in line for line in asked) >= 2
+    items = entry(result.bundle.path, f"cluster-resources/{entry_path}")
+    assert len(items["items"] if isinstance(items, dict) else items) >= 700
+    (gap,) = (gap for gap in result.report.run.gaps if gap.subject == f"list {resource}")
+    assert (str(gap.status), gap.namespace) == ("partial", where)
+    assert "expired its snapshot while paging" in gap.reason
+    assert verdicts(result)[f"CND-RUN-001 list {resource}"][0] == "unknown"
+
+
+def with_many_volumes(known: Recording, count: int) -> Recording:
+    """Returns a recording with more volumes than stand on one page."""
+    path = "/api/v1/persistentvolumes"
+    document = copy.deepcopy(known.answers[path].json)
+    model = document["items"][0]
+    for number in range(count):
+        copied = copy.deepcopy(model)
+        copied["metadata"] |= {"name": f"more-{number:04}", "uid": f"uid-{number}"}
+        document["items"].append(copied)
+    document["items"].sort(key=lambda item: item["metadata"]["name"])
+    return known.with_answers({path: Answer.of(document)})
 
 
 def test_half_of_the_resources_denied(tmp_path: Path) -> None:
