@@ -233,7 +233,9 @@ def test_a_clock_that_is_off_changes_no_log_and_is_told_of(tmp_path: Path, offse
     right = collect(known, tmp_path / "right")
     asked: list[str] = []
     wrong = collect(known, tmp_path / "wrong", offset=offset, requests=asked)
-    starts = {datetime.fromisoformat(unquote(found)) for found in re.findall(r"sinceTime=([^&]+)", " ".join(asked))}
+    starts = {
+        datetime.fromisoformat(unquote(found)) for found in re.findall(r"sinceTime=([^&]+)", " ".join(asked))
+    }
     assert len(starts) == 1
     assert abs(starts.pop() - (known.recorded_at - timedelta(hours=48))) < timedelta(minutes=1)
     assert log_moments(right.bundle.path) == log_moments(wrong.bundle.path)

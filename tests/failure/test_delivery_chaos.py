@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-import os
 import random
 import signal
 import subprocess
@@ -11,41 +11,27 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from collector.core.deadline import Deadline
-from collector.delivery import private
-from collector.delivery.deliver import deliver, resend_spool
+from collector.delivery.deliver import resend_spool
 from collector.delivery.notice import Notice, Site
-from collector.delivery.notices import notices
+from collector.delivery.notices import notices, rank
 from collector.delivery.spool import Spool
-from collector.findings import Impact, JudgedFinding, Outcome, Subject
+from collector.findings import Report, Subject
 from collector.receiver import Fault, Receiver, Store, serve
 from collector.receiver.model import Answer, Request
-from collector.web.http import HttpClient
-from tests.lib.receivers import (
-    KEY,
-    START,
-    Bundle,
-    FakeClock,
-    judged,
-    kept,
-    no_proxy,
-    report,
-    settings,
-    spool_path,
-)
+from tests.lib.deliverer import RUNS, Journal, SharedClock, report_of
+from tests.lib.receivers import KEY, START, Bundle, FakeClock, judged, kept, no_proxy, report, settings
 
 _no_proxy = pytest.fixture(autouse=True)(no_proxy)
-spool = pytest.fixture(spool_path)
 
-RUNS = 1000
+ROOT = Path(__file__).parents[2]
 FAULTS = (
     Fault(status=429),
     Fault(status=429, retry_after="7"),
@@ -59,165 +45,146 @@ FAULTS = (
 _DAY = timedelta(hours=23, minutes=45)
 
 
-class KilledError(BaseException):
-    """Ends the client as a signal would."""
-
-
-class QuickClock:
-    """Waiting passes at once; time goes on by itself only between runs."""
-
-    def __init__(self) -> None:
-        self._passed = 0.0
-
-    def now(self) -> datetime:
-        return START + timedelta(seconds=self._passed)
-
-    def monotonic(self) -> float:
-        return self._passed
-
-    def sleep(self, seconds: float) -> None:
-        self._passed += seconds
-
-
 class Watched(Receiver):
-    """Counts how many requests are answered at the same time."""
+    """Counts how many requests are answered at the same time; plans faults until it is told not to."""
 
-    busy = 0
-    most = 0
+    def watch(self, chance: random.Random) -> Watched:
+        self.chance: random.Random | None = chance
+        self.lock = threading.Lock()
+        self.busy = self.most = 0
+        return self
 
     def handle(self, request: Request, base: str) -> Answer:
-        self.busy += 1
-        self.most = max(self.most, self.busy)
+        with self.lock:
+            self.busy += 1
+            self.most = max(self.most, self.busy)
+            if self.chance and self.chance.random() < 0.15:
+                self.faults.add(self.chance.choice(FAULTS), times=self.chance.randint(1, 4))
         try:
             return super().handle(request, base)
         finally:
-            self.busy -= 1
+            with self.lock:
+                self.busy -= 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What was told, or is to be told: a finding (empty for an announcement), how bad, and when."""
+
+    finding: str
+    rank: int
+    at: datetime
 
 
 @dataclass
 class World:
-    """What was promised: every notice that was put on disk, with its finding, rank and time."""
+    """The processes of all runs and what they left on the disk when they died."""
 
-    chance: random.Random
-    promised: dict[str, tuple[str, int, datetime]] = field(default_factory=dict)
-    killing: bool = True
+    folder: Path
+    url: str
     kills: int = 0
+    promised: dict[str, Told] = field(default_factory=dict)
 
-    def may_die(self) -> None:
-        if self.killing and self.chance.random() < 0.004:
-            self.kills += 1
-            raise KilledError
+    def __post_init__(self) -> None:
+        self.clock, self.journal = SharedClock(self.folder / "clock"), Journal(self.folder / "journal")
 
+    def play(self, chance: random.Random) -> None:
+        """Starts the client again and again, and kills it, until all runs have been begun."""
+        command = [sys.executable, "-m", "tests.lib.deliverer", str(self.folder), self.url]
+        while len(begun := self.journal.of("begun")) < RUNS:
+            with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+                _until(lambda: len(self.journal.of("begun")) > len(begun) or process.poll() is not None)
+                try:
+                    process.wait(timeout=chance.uniform(0.01, 1.5))
+                except subprocess.TimeoutExpired:
+                    process.send_signal(signal.SIGKILL)
+                _, errors = process.communicate()
+            if process.returncode == -signal.SIGKILL:
+                self.kills += 1
+            else:
+                assert process.returncode == 0, errors
+            self.remember()
 
-def _mortal(monkeypatch: pytest.MonkeyPatch, world: World, clock: QuickClock) -> None:
-    """Lets the client die before and after all that it does to the disk and the network."""
-
-    def wrap(owner: Any, name: str) -> None:
-        original: Callable[..., Any] = getattr(owner, name)
-
-        def mortal(*arguments: Any, **named: Any) -> Any:
-            world.may_die()
-            result = original(*arguments, **named)
-            world.may_die()
-            return result
-
-        monkeypatch.setattr(owner, name, mortal)
-
-    put = Spool.put
-
-    def promising(self: Spool, notice: Notice) -> None:
-        put(self, notice)
-        world.promised[notice.uid] = (notice.finding, notice.rank, clock.now())
-
-    monkeypatch.setattr(Spool, "put", promising)
-    for owner, name in ((private, "append"), (Spool, "put"), (Spool, "remove"), (HttpClient, "request")):
-        wrap(owner, name)
-
-
-def _found(chance: random.Random) -> Iterator[JudgedFinding]:
-    for number in chance.sample(range(40), chance.randint(1, 3)):
-        yield judged(
-            rule=f"CND-APP-00{number % 4}",
-            subject=Subject(kind="Pod", name=f"p{number}"),
-            outcome=chance.choice((Outcome.FAIL, Outcome.WARN)),
-            impact=chance.choice((Impact.OUTAGE, Impact.RISK)),
-        )
+    def remember(self) -> None:
+        """Notes what waits in the spool: from here on it is promised. Every file is whole."""
+        for path in (self.folder / "spool").glob("2*.json"):
+            found = json.loads(path.read_text())
+            promise = Told(finding=found["finding"], rank=found["rank"], at=self.clock.now())
+            self.promised.setdefault(found["uid"], promise)
 
 
 @pytest.mark.timeout(300)
-def test_a_thousand_deliveries_lose_nothing_and_repeat_nothing(
-    spool: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        os, "fsync", lambda _: None
-    )  # a killed process loses no page; that would take a power cut
-    chance, clock = random.Random(20261121), QuickClock()
-    world = World(chance)
-    _mortal(monkeypatch, world, clock)
-    receiver = Watched(KEY, store=Store(max_notices=10_000), clock=clock)
-    wanted: list[tuple[str, int, datetime]] = []
+def test_a_thousand_deliveries_lose_nothing_and_repeat_nothing(tmp_path: Path) -> None:
+    chance = random.Random()
+    clock = SharedClock(tmp_path / "clock")
+    receiver = Watched(KEY, store=Store(max_notices=10_000), clock=clock).watch(chance)
     with serve(receiver) as url:
-        here = settings(url, spool)
-        for number in range(RUNS):
-            clock.sleep(chance.uniform(60, 3 * 3600))
-            for fault in chance.sample(FAULTS, chance.randint(0, 3)):
-                receiver.faults.add(fault, times=chance.randint(1, 6))
-            findings = tuple(_found(chance))
-            try:
-                deliver(
-                    report(*findings, bundle_id=f"cnd{number}"),
-                    Bundle(),
-                    here,
-                    clock=clock,
-                    deadline=Deadline(clock, chance.choice((2, 60, 600))),
-                )
-            except KilledError:
-                continue  # what it had not put on disk yet died with it
-            at = clock.now()
-            wanted += [(j.finding.fingerprint, _rank(j), at) for j in findings]
-        world.killing = False
+        world = World(tmp_path, url)
+        world.play(chance)
+        receiver.chance = None
         receiver.faults.clear()
-        end = clock.now()
-        waiting = {json.loads(path.read_text())["uid"] for path in spool.glob("2*.json")}
+        here = settings(url, tmp_path / "spool")
         assert resend_spool(here, clock=clock, deadline=Deadline(clock, 3600)).complete
+    begun, done = world.journal.of("begun"), world.journal.of("done")
+    possible = {
+        notice.uid: Told(finding=notice.finding, rank=notice.rank, at=begun[number])
+        for number in begun
+        for notice in _notices(report_of(number))
+    }
     arrivals: dict[str, list[datetime]] = {}
     for notice in receiver.notices():
         arrivals.setdefault(notice.params["notice_uid"], []).append(notice.received)
 
-    assert world.kills > 10
+    assert len(begun) == RUNS
+    assert len(begun) - len(done) >= 10  # so many died in the middle of a delivery
+    assert len(begun) - len(done) <= world.kills
+    assert clock.now() > START + timedelta(days=30)
     assert receiver.most == 1
-    assert kept(spool) == []
+    assert kept(tmp_path / "spool") == []
+    assert set(arrivals) <= set(possible)
     # Killed between the endpoint's yes and the ledger's line, a notice is sent once more, with the same uid.
     assert sum(len(times) - 1 for times in arrivals.values()) <= world.kills
-    assert set(arrivals) <= set(world.promised)
-    told: dict[str, list[tuple[datetime, int]]] = {}
+    told: dict[str, list[Told]] = {}
     for uid, times in arrivals.items():
-        finding, rank, _ = world.promised[uid]
-        told.setdefault(finding, []).append((times[0], rank))
-    lost = [
-        (finding, rank, at)
-        for finding, rank, at in wanted
-        if not any(r <= rank and moment > at - timedelta(days=1) for moment, r in told.get(finding, []))
+        one = possible[uid]
+        told.setdefault(one.finding, []).append(Told(finding=one.finding, rank=one.rank, at=min(times)))
+    wanted = [
+        Told(finding=judged.finding.fingerprint, rank=rank(judged), at=at)
+        for number, at in done.items()
+        for judged in report_of(number).findings
     ]
-    assert lost == []
-    unasked = [
-        (finding, first, second)
-        for finding, moments in told.items()
-        if finding
-        for first, second in zip(sorted(moments), sorted(moments)[1:], strict=False)
-        if second[0] - first[0] < _DAY and second[1] >= first[1]
-    ]
-    assert unasked == []
-    assert len(waiting) < 50
-    assert end > START + timedelta(days=30)
+    promises = {uid: promise for uid, promise in world.promised.items() if uid not in arrivals}
+    assert [one for one in (*wanted, *promises.values()) if not _was_told(one, told)] == []
+    assert _repeated(told) == []
+    announcements = {_notices(report_of(number))[-1].uid for number in done}
+    assert announcements <= set(arrivals)
     groups = Counter((p.error_class, p.message, p.where, p.environment) for p in receiver.problems())
     assert set(groups.values()) == {1}
     assert len(groups) == 5
 
 
-def _rank(item: JudgedFinding) -> int:
-    outcomes, impacts = (Outcome.FAIL, Outcome.WARN, Outcome.UNKNOWN), tuple(Impact)
-    return outcomes.index(item.finding.outcome) * len(impacts) + impacts.index(item.finding.impact)
+def _was_told(one: Told, told: dict[str, list[Told]]) -> bool:
+    """True if the endpoint heard of it, or of worse, within the day before or at any time after."""
+    if not one.finding:
+        return False  # an announcement has no other that could stand for it
+    return any(
+        other.rank <= one.rank and other.at > one.at - timedelta(days=1)
+        for other in told.get(one.finding, ())
+    )
+
+
+def _repeated(told: dict[str, list[Told]]) -> list[tuple[Told, Told]]:
+    """Returns what was told twice within a day although it had not got worse."""
+    found = []
+    for finding, ones in told.items():
+        ordered = sorted(ones, key=lambda one: one.at)
+        if finding:
+            found += [
+                (first, second)
+                for first, second in itertools.pairwise(ordered)
+                if second.at - first.at < _DAY and second.rank >= first.rank
+            ]
+    return found
 
 
 @pytest.mark.timeout(120)
@@ -229,7 +196,7 @@ def test_a_real_process_killed_three_times_delivers_all(tmp_path: Path) -> None:
     (tmp_path / "key").write_text(KEY)
     with serve(receiver) as url:
         now = Spool(folder, clock=_Now())
-        for notice in _notices(found):
+        for notice in _notices(report(*found)):
             now.put(notice)
         command = [
             *(sys.executable, "-m", "collector", "upload", "--dest-dir", str(tmp_path)),
@@ -248,8 +215,8 @@ def test_a_real_process_killed_three_times_delivers_all(tmp_path: Path) -> None:
     assert KEY not in "".join(path.read_text() for path in folder.iterdir())
 
 
-def _notices(found: list[JudgedFinding]) -> list[Notice]:
-    return notices(report(*found), Bundle(), Site(environment="e", hostname="h"))
+def _notices(made: Report) -> list[Notice]:
+    return notices(made, Bundle(), Site(environment="e", hostname="h"))
 
 
 class _Now(FakeClock):

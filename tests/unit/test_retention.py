@@ -52,9 +52,7 @@ def test_what_is_still_to_be_sent_stays(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("days", "left"), [(1, 2), (8, 1)])
-def test_a_bundle_stays_while_its_upload_may_still_be_finished(
-    tmp_path: Path, days: int, left: int
-) -> None:
+def test_a_bundle_stays_while_its_upload_may_still_be_finished(tmp_path: Path, days: int, left: int) -> None:
     newest, oldest = bundles(tmp_path, 2)
     spool = tmp_path / "spool"
     parcel = Parcel(bundle_id="cnd1", sha256="ab" * 32, size=1, encryption="none", plain_sha256="ab" * 32)
