@@ -36,7 +36,12 @@ def parser(prog: str) -> Parser:
         ),
     )
     made.add_argument("bundle", type=Path, nargs="?", help="bundle file; left out: what waits in the spool")
-    made.option("--dest-dir", "folder the earlier run wrote to (its spool is inside)", default=".")
+    made.option(
+        "--dest-dir",
+        "folder the earlier run wrote to, its spool inside (default: the bundle's, or here)",
+        default="",
+        metavar="DIR",
+    )
     made.option("--spool", "the spool itself, where it is not inside that folder", default="", metavar="DIR")
     made.option("--label", "name of the site", default="conductor")
     add_errbit_flags(made)
@@ -49,6 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
     from collector.cli.settings import errbit_settings, spool_of
     from collector.cli.whereto import store_settings
 
+    # What the run that made a bundle has told stands in the spool beside it.
+    arguments.dest_dir = arguments.dest_dir or (arguments.bundle.parent if arguments.bundle else ".")
     spool = Path(arguments.spool) if arguments.spool else spool_of(arguments)
     settings = errbit_settings(arguments)
     if settings is not None:

@@ -53,6 +53,10 @@ class Courier:
 
         return due
 
+    def arrived(self, uid: str) -> bool:
+        """True when the endpoint is known to have this very notice."""
+        return self._ledger is not None and self._ledger.arrived(uid)
+
     def deliver(self, batch: Sequence[Notice], deadline: Deadline) -> Delivery:
         """Sends each notice; what the endpoint could not take stays in the spool."""
         kept = self.keep(batch)
@@ -87,7 +91,7 @@ class Courier:
         if self._ledger is None:
             return False
         told = bool(notice.finding) and self._ledger.told(notice.finding, notice.rank)
-        return told or self._ledger.arrived(notice.uid)
+        return told or self.arrived(notice.uid)
 
     def _carry(self, notice: Notice, deadline: Deadline, *, kept: bool) -> tuple[Fate, Receipt]:
         receipt = self.client.send(notice, deadline)

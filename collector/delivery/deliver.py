@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from collector.core.clock import Clock
@@ -35,8 +36,8 @@ def deliver(
 ) -> Delivery:
     """Sends what is pending in the spool, then the report's notices, then the bundle if that is wanted.
 
-    A finding that this endpoint was told of within a day is not told again unless it got worse. Never raises
-    for network or disk.
+    A finding that this endpoint was told of within a day is not told again unless it got worse; of a bundle
+    that it has already, neither pieces nor announcement are sent again. Never raises for network or disk.
     """
     with (
         HttpClient(ca_file=settings.ca_file, allow_http=settings.allow_http) as http,
@@ -58,6 +59,8 @@ def deliver(
         pieces = Pieces(settings, http, clock) if settings.upload and settings.spool_dir else None
         if pieces:
             results += pieces.begin(bundle, Origin.of(report.run))
+        if store is None and _is_no_news(settings, results) and courier.arrived(batch[-1].uid):
+            batch.pop()
         if store is not None:
             courier.keep(batch)  # before what may take long
             stored = put(
@@ -70,6 +73,11 @@ def deliver(
         if pieces:
             results += pieces.send(deadline)
         return _accounted(combined(done, results), earlier, held)
+
+
+def _is_no_news(settings: ErrbitSettings, results: Sequence[Uploaded]) -> bool:
+    """True where an announcement would say no more of the bundle than an earlier one did."""
+    return settings.upload is None or any(result.known for result in results)
 
 
 def _accounted(delivery: Delivery, resent: int, held: int) -> Delivery:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from collector.core import ids
 from collector.core.clock import Clock
 from collector.core.deadline import Deadline
 from collector.core.text import counted, human_bytes
 from collector.delivery import encrypt, private
 from collector.delivery.chunks import CUTS, MAX_CHUNKS, Parcel, Piece, chunk_notice, commit_notice, missing
 from collector.delivery.errbit import ErrbitClient
+from collector.delivery.ledger import Ledger
 from collector.delivery.notice import Origin, Site
 from collector.delivery.settings import ErrbitSettings
 from collector.delivery.uploadlog import UploadLog, header
@@ -22,11 +25,15 @@ _SURE_CHUNKS = 100
 
 @dataclass(frozen=True, kw_only=True)
 class Uploaded:
-    """How it ended. ``words`` is a clause; ``cause`` is NONE when nothing went wrong."""
+    """How it ended. ``words`` is a clause; ``cause`` is NONE when nothing went wrong.
+
+    ``known`` says that the endpoint had the bundle before, so that nothing was sent.
+    """
 
     words: str
     cause: Cause = Cause.NONE
     hint: str = ""
+    known: bool = False
 
 
 class BundleUpload:
@@ -49,15 +56,25 @@ class BundleUpload:
         self._client = client
         self._clock = clock
 
-    def begin(self, path: Path, sha256: str, origin: Origin) -> UploadLog:
-        """Returns the log of a new upload, on disk; encrypts first if a recipient is set.
+    def has(self, sha256: str) -> bool:
+        """True when the endpoint took this bundle whole, in the same form, as long as the ledger tells."""
+        try:
+            return self._ledger().arrived(_mark(sha256, self._encryption))
+        except OSError:
+            return False
 
-        Raises OSError or UsageError; nothing is sent unencrypted instead.
+    def begin(self, path: Path, sha256: str, origin: Origin) -> UploadLog:
+        """Returns the log of an upload, on disk: of one that was cut off, or of a new one.
+
+        Encrypts first if a recipient is set. Raises OSError or UsageError; nothing is sent unencrypted
+        instead.
         """
         private.prepare(self._folder)
-        file, scratch, encryption = path, False, "none"
+        if (unfinished := self._unfinished(sha256)) is not None:
+            return unfinished
+        file, scratch, encryption = path, False, self._encryption
         if self._upload.recipient:
-            file, scratch, encryption = self._folder / f"{origin.bundle_id}{encrypt.SUFFIX}", True, "age"
+            file, scratch = self._folder / f"{origin.bundle_id}{encrypt.SUFFIX}", True
             file.unlink(missing_ok=True)
             encrypt.encrypt(path, file, self._upload.recipient)
         parcel = Parcel(
@@ -71,6 +88,21 @@ class BundleUpload:
             parcel, file, scratch=scratch, endpoint=self._endpoint, origin=origin, clock=self._clock
         )
         return UploadLog.begin(self._folder, found, cut=self._upload.chunk_bytes)
+
+    @property
+    def _encryption(self) -> str:
+        return "age" if self._upload.recipient else "none"
+
+    def _ledger(self) -> Ledger:
+        return Ledger(self._folder, endpoint=self._endpoint, clock=self._clock)
+
+    def _unfinished(self, sha256: str) -> UploadLog | None:
+        wanted = sha256, self._encryption
+        for log in self.pending():
+            found = log.header.parcel
+            if (found.plain_sha256, found.encryption) == wanted and _changed(log) is None:
+                return log
+        return None
 
     def pending(self) -> list[UploadLog]:
         """Returns what earlier processes did not finish. Raises OSError."""
@@ -123,15 +155,16 @@ class BundleUpload:
         return self._stopped(log, receipt)
 
     def _commit(self, log: UploadLog, deadline: Deadline) -> Uploaded:
-        pieces = sorted(log.pieces, key=lambda piece: piece.offset)
-        notice = commit_notice(log.header.parcel, pieces, origin=log.header.origin, site=self._site)
+        pieces, parcel = sorted(log.pieces, key=lambda piece: piece.offset), log.header.parcel
+        notice = commit_notice(parcel, pieces, origin=log.header.origin, site=self._site)
         receipt = self._client.send(notice, deadline, whole=True)
         if receipt.verdict is not Verdict.SENT:
             return self._stopped(log, receipt)
+        with contextlib.suppress(OSError):  # it would be sent once more, and is there
+            self._ledger().note(replace(notice, uid=_mark(parcel.plain_sha256, parcel.encryption)))
         log.remove()
-        how = " encrypted" if log.header.parcel.encryption != "none" else ""
-        size = human_bytes(log.header.parcel.size)
-        words = f"{size} uploaded{how} in {counted(len(pieces), 'piece')}"
+        how = " encrypted" if parcel.encryption != "none" else ""
+        words = f"{human_bytes(parcel.size)} uploaded{how} in {counted(len(pieces), 'piece')}"
         if len(pieces) > _SURE_CHUNKS:
             words += f" (a fork of Errbit keeps only the newest {_SURE_CHUNKS} whole; fetch it soon there)"
         return Uploaded(words=words)
@@ -143,6 +176,11 @@ class BundleUpload:
             cause=cause,
             hint="; then ".join(part for part in (receipt.hint, self._later) if part),
         )
+
+
+def _mark(plain_sha256: str, encryption: str) -> str:
+    """Returns under which uid the ledger notes a whole bundle; encrypted, its bytes differ every time."""
+    return ids.fingerprint("bundle", plain_sha256, encryption)
 
 
 def _progress(log: UploadLog) -> str:

@@ -55,9 +55,16 @@ class Pieces:
         self._worker = BundleUpload(own, ErrbitClient(own, http, clock), clock)
 
     def begin(self, bundle: BundleFile, origin: Origin) -> list[Uploaded]:
-        """Prepares an upload on disk, so that whoever comes next can finish it; returns why there is none."""
+        """Prepares an upload on disk, so that whoever comes next can finish it; returns why there is none.
+
+        One that was cut off goes on. What the endpoint took whole within some days is not sent again.
+        """
         if words := _too_large(bundle, self._upload):
             return [Uploaded(words=words)]
+        if self._worker.has(bundle.sha256):
+            return [
+                Uploaded(words=f"{origin.bundle_id} is there already, and was not sent again", known=True)
+            ]
         try:
             self._worker.begin(bundle.path, bundle.sha256, origin)
         except UsageError as error:

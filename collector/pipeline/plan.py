@@ -40,7 +40,8 @@ _UNPACED = 1000.0  # requests a second where no server has to be spared
 class Plan:
     """What a run will do, and the tools it does it with.
 
-    ``window`` is how far back logs reach. ``unreachable`` says why the cluster cannot be read; None when it can, however badly.
+    ``window`` is how far back logs reach. ``unreachable`` says why the cluster cannot be read; None when it
+    can, however badly.
     """
 
     options: RunOptions

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -152,6 +154,39 @@ def test_a_bundle_that_was_made_earlier_is_sent_with_its_findings(
     status = main(["fetch-bundle", bundle_id[0], *flags, "--dest-dir", str(tmp_path / "back")])
     assert status == ExitStatus.OK
     assert Path(capsys.readouterr().out.strip()).read_bytes() == made.read_bytes()
+
+
+def test_a_bundle_is_sent_once_and_what_its_run_told_is_not_told_twice(
+    receiver: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags = ["--errbit-url", receiver, "--errbit-key-file", str(tmp_path / "key")]
+    with stage(tmp_path, tmp_path / "unused") as scene:
+        reads = ("--kubeconfig", str(scene.kubeconfig), "--profile", "minimal", "-n", "conductor", "-q")
+        assert main(["collect", "--dest-dir", str(tmp_path / "out"), *reads, *flags]) == ExitStatus.OK
+    made = capsys.readouterr().out.strip()
+    told = _types(tmp_path / "notices")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+
+    assert main(["upload", made, *flags]) == ExitStatus.OK
+    assert " uploaded in " in capsys.readouterr().err
+    sent = _types(tmp_path / "notices")
+    assert sent["diagnostic.bundle.chunk"] >= 2
+    assert sent["diagnostic.bundle"] == 2  # the second says that the bundle itself is there
+    assert {**sent, "diagnostic.bundle": 1, "diagnostic.bundle.chunk": 0} == {
+        **told,
+        "diagnostic.bundle.chunk": 0,
+    }
+
+    assert main(["upload", made, *flags]) == ExitStatus.OK
+    assert "is there already, and was not sent again" in capsys.readouterr().err
+    assert main(["upload", made, *flags, "--upload-bundle", "no"]) == ExitStatus.OK
+    assert _types(tmp_path / "notices") == sent
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def _types(folder: Path) -> Counter[str]:
+    return Counter(json.loads(path.read_text())["error_class"] for path in folder.glob("*.json"))
 
 
 def test_a_damaged_bundle_is_not_sent(

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,28 @@ def test_twelve_megabytes_pass_a_limit_with_the_client_killed_three_times(
     # Killed between the endpoint's yes and the log's line, a piece is sent once more: at most one for a kill.
     assert pieces <= len(offsets) <= pieces + 3
     assert len(set(offsets)) == pieces
+
+
+@pytest.mark.parametrize("recipient", ["", str(pyrage.x25519.Identity.generate().to_public())])
+def test_a_bundle_named_again_goes_on_where_it_was_cut_off_and_is_sent_once(
+    clock: FakeClock, spool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipient: str
+) -> None:
+    file = bundle(tmp_path, 4 * MEBI)
+    with running(token=TOKEN) as (receiver, url):
+        with monkeypatch.context() as patched:
+            _kill_after(patched, 5, receiver)
+            with pytest.raises(KilledError):
+                send(url, clock, spool, file, recipient=recipient)
+        assert send(url, clock, spool, file, recipient=recipient).complete
+        sent = len(receiver.notices())
+        again = send(url, clock, spool, file, recipient=recipient)
+        assert len(receiver.notices()) == sent
+        other = send(url, clock, tmp_path / "other-spool", file, recipient=recipient)
+    assert again.complete
+    assert "is there already" in again.bundle
+    assert " uploaded" in other.bundle
+    offsets = Counter(n.params["offset"] for n in _chunks(receiver)[: 9 + 1] if n.params["kind"] == "chunk")
+    assert sum(offsets.values()) <= len(offsets) + 1
 
 
 @pytest.mark.timeout(180)
