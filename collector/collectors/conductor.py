@@ -6,13 +6,14 @@ a name alone proves nothing (see the traps in the policy's sources: other produc
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 
 from collector.bundle import layout
 from collector.collectors import helm2, helm3
 from collector.collectors.base import Collector, Context, Need, gap_of
 from collector.collectors.digest import ObjectDigest
 from collector.collectors.helm3_names import own_records, record_needs, release_names
+from collector.collectors.named import absent_gap, absent_namespaces
 from collector.collectors.release import ReleaseError
 from collector.collectors.release_entry import entry_of
 from collector.kube.discovery import ApiResource
@@ -35,8 +36,10 @@ _FLUX_LABEL = "helm.toolkit.fluxcd.io/name"
 
 def collect(context: Context) -> Iterator[Record]:
     """Yields helm/releases.json and conductor/release-objects.json, and any gap in reading them."""
+    absent = absent_namespaces(context)
+    yield from (absent_gap(context, name) for name in sorted(absent))
     known: dict[str, Json] = {}
-    for found in _releases(context, known):
+    for found in _releases(context, known, absent):
         if isinstance(found, Gap):
             yield found
         else:
@@ -44,7 +47,7 @@ def collect(context: Context) -> Iterator[Record]:
     releases = sorted(known.values(), key=lambda r: (r["namespace"], r["name"], r["revision"]))
     context.digest.releases = releases
     current = conductor_release(releases)
-    context.digest.conductor_namespaces = tuple(sorted(_namespaces(context, releases)))
+    context.digest.conductor_namespaces = tuple(sorted(_namespaces(context, releases, absent)))
     objects = list(_owned_objects(context, current))
     context.digest.ownership = {(o["kind"], o["namespace"], o["name"]): o["owner"] for o in objects}
     yield Document(path=layout.RELEASES, value={"releases": releases})
@@ -66,18 +69,21 @@ def conductor_release(releases: list[Json]) -> Json | None:
     return max(deployed or own, key=lambda release: (release["helm"], release["revision"]), default=None)
 
 
-def _releases(context: Context, known: Mapping[str, Json]) -> Iterator[Json | Gap]:
+def _releases(context: Context, known: Mapping[str, Json], absent: Set[str]) -> Iterator[Json | Gap]:
     """Yields releases; of two entries for one record the later one says more. ``known``: those so far."""
     charts = _labelled_releases(context)
     yield from _release_records(context)
     yield from release_names(context, charts)
-    yield from own_records(context, charts, _namespaces(context, list(known.values())))
+    yield from own_records(context, charts, _namespaces(context, list(known.values()), absent))
 
 
-def _namespaces(context: Context, releases: list[Json]) -> set[str]:
-    """Returns where Conductor runs, as far as the spec, a release, an Addon or labels say."""
+def _namespaces(context: Context, releases: list[Json], absent: Set[str]) -> set[str]:
+    """Returns where Conductor runs, as far as the spec, a release, an Addon or labels say.
+
+    ``absent`` are namespaces that the spec names and the cluster has not.
+    """
     current = conductor_release(releases)
-    found = set(context.spec.conductor_namespaces)
+    found = set(context.spec.conductor_namespaces) - absent
     found |= {current["namespace"] or "default"} if current else set()
     found |= {item.namespace for item in context.digest.of(*_OWNED) if _labelled_chart(item) == CHART}
     return found | {addon.namespace for addon in context.digest.of("Addon") if addon.name == CHART}
@@ -223,7 +229,10 @@ def _addon_chart(addon: ObjectDigest) -> tuple[str, str]:
 CONDUCTOR = Collector(
     name="conductor",
     collect=collect,
-    needs=(Need(verb="list", group="", resource="configmaps"),),
+    needs=(
+        Need(verb="list", group="", resource="configmaps"),
+        Need(verb="list", group="", resource="namespaces"),
+    ),
     where_conductor_runs=record_needs,
     after=("workloads", "cluster"),
 )

@@ -133,6 +133,34 @@ def test_rights_in_one_namespace_only(tmp_path: Path) -> None:
     assert any(key.startswith("CND-APP-001") for key in verdicts(result))
 
 
+@pytest.mark.parametrize(
+    ("key", "name", "hint"),
+    [
+        ("conductor_namespaces", "conducter", "-n conductor"),
+        ("namespaces", "conducter", "-n conductor"),
+        ("conductor_namespaces", "qqq", "kubectl get namespaces"),
+    ],
+)
+def test_a_named_namespace_that_is_not_there_is_told(tmp_path: Path, key: str, name: str, hint: str) -> None:
+    spec = msgspec.structs.replace(load_spec(), **{key: (name,)})
+    result = collect(recording(), tmp_path, spec=spec)
+    (gap,) = (gap for gap in result.report.run.gaps if gap.subject == f"namespace {name}")
+    assert str(gap.status) == "absent"
+    assert hint in gap.needs
+    assert verdicts(result)[f"CND-RUN-001 namespace {name}"][0] == "unknown"
+    assert name not in result.report.facts.conductor_namespaces
+
+
+@pytest.mark.parametrize("deny", [(), (Rule(group="", resource="namespaces"),)])
+def test_a_namespace_that_is_there_or_may_not_be_seen_is_not_called_absent(
+    tmp_path: Path, deny: tuple[Rule, ...]
+) -> None:
+    name = "secret-place" if deny else "conductor"
+    spec = msgspec.structs.replace(load_spec(), conductor_namespaces=(name,))
+    result = collect(recording(), tmp_path, spec=spec, deny=deny)
+    assert not any(gap.subject.startswith("namespace ") for gap in result.report.run.gaps)
+
+
 def test_a_log_that_stalls_is_kept_as_far_as_it_came(tmp_path: Path) -> None:
     result = collect(
         recording(),
