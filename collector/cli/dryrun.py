@@ -18,9 +18,12 @@ def dry_run(arguments: argparse.Namespace) -> int:
         UnreachableError: the cluster cannot be read.
     """
     from collector.cli.look import look
+    from collector.cli.whereto import check_address
     from collector.pipeline.outline import outline
     from collector.report.outline import outline_json, outline_text
 
+    if arguments.errbit_url:
+        check_address("--errbit-url", arguments.errbit_url, arguments)
     found, spec = look(arguments)
     made = outline(
         found, spec, folder=str(Path(arguments.dest_dir).absolute()), notices_to=arguments.errbit_url

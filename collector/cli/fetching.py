@@ -9,7 +9,7 @@ from pathlib import Path
 
 from collector.cli.bundleflags import TOKEN
 from collector.cli.collect import duration
-from collector.cli.whereto import secret_from, size_of
+from collector.cli.whereto import check_address, secret_from, size_of
 from collector.core.clock import SystemClock
 from collector.core.deadline import Deadline
 from collector.core.errors import BundleError, ExitStatus, OutputError, UsageError
@@ -26,6 +26,7 @@ def fetched(arguments: argparse.Namespace) -> int:
     """Fetches, decrypts if asked to, prints the path on stdout; returns the exit status."""
     if not arguments.errbit_url:
         raise UsageError("no Errbit was given", hint="try: --errbit-url https://errbit.example.com")
+    check_address("--errbit-url", arguments.errbit_url, arguments)
     clock = SystemClock()
     folder = Path(arguments.dest_dir)
     ca_file = Path(arguments.errbit_ca_file) if arguments.errbit_ca_file else None

@@ -12,14 +12,14 @@ import msgspec
 
 from collector.cli.collect import duration
 from collector.cli.parser import ENVIRONMENT
-from collector.cli.whereto import secret_from, upload_settings
+from collector.cli.whereto import check_address, secret_from, upload_settings
 from collector.core.clock import Clock
 from collector.core.errors import UsageError
 from collector.delivery import ErrbitSettings, Secret
 from collector.delivery.settings import RESEND
 from collector.imports import Offline, open_directory
 from collector.kube.config import ConnectionOptions
-from collector.spec import Limits, Spec, load_spec
+from collector.spec import Limits, Logs, Spec, load_spec
 
 _SPOOL = "conductor-diag-spool"
 _KEY = ENVIRONMENT + "ERRBIT_KEY"
@@ -34,7 +34,7 @@ _RESENT: dict[str, str] = {
     "errbit_allow_http": "",
     "upload_key_file": "",
 }
-_Part = TypeVar("_Part", bound=Spec | Limits)
+_Part = TypeVar("_Part", bound=Spec | Limits | Logs)
 
 
 def connection_options(arguments: argparse.Namespace) -> ConnectionOptions:
@@ -82,7 +82,7 @@ def make_spec(arguments: argparse.Namespace) -> Spec:
     if size := getattr(arguments, "max_size", ""):
         limits = _laid_over(limits, "--max-size 24Mi", bundle=size)
     selector = getattr(arguments, "selector", "") or spec.logs.selector
-    logs = msgspec.structs.replace(spec.logs, selector=selector)
+    logs = _laid_over(spec.logs, "--selector app=web", selector=selector)
     if since := getattr(arguments, "since", ""):
         # A length, not a moment: it is counted back from the cluster's clock.
         duration("--since", since)
@@ -120,6 +120,7 @@ def errbit_settings(arguments: argparse.Namespace) -> ErrbitSettings | None:
     """Returns where notices go, None if nowhere. The key comes from a file or the environment only."""
     if not arguments.errbit_url:
         return None
+    check_address("--errbit-url", arguments.errbit_url, arguments)
     return ErrbitSettings(
         url=arguments.errbit_url,
         key=Secret(_key(arguments.errbit_key_file)),

@@ -16,6 +16,8 @@ from collector.delivery.settings import Bucket
 from collector.delivery.store import check_library
 from collector.sql import Database
 from collector.web.errbit import ErrbitSource
+from collector.web.errors import UnsafeTargetError
+from collector.web.target import check_ca, check_target
 
 _LONGEST_KEY = 4096
 _LONGEST_URL = 4096
@@ -42,6 +44,8 @@ def errbit_source(arguments: argparse.Namespace) -> ErrbitSource | None:
     token = secret_from(file, "the user's token") if file else os.environ.get(TOKEN, "").strip()
     if not token and not arguments.errbit_source_url:
         return None
+    if arguments.errbit_source_url:
+        check_address("--errbit-source-url", arguments.errbit_source_url, arguments)
     return ErrbitSource(
         token=Secret(token, "the user's token"),
         url=arguments.errbit_source_url,
@@ -74,6 +78,9 @@ def store_settings(arguments: argparse.Namespace, spool: Path) -> StoreSettings 
         )
     if not signed and not arguments.store_bucket:
         return None
+    if signed:
+        # Its query is a key, and its own; it stands in no message.
+        check_address("--store-url-file", signed.partition("?")[0], arguments)
     return StoreSettings(
         url=Secret(signed, "the signed address", longest=_LONGEST_URL) if signed else None,
         bucket=None if signed else _bucket(arguments),
@@ -101,6 +108,7 @@ def _bucket(arguments: argparse.Namespace) -> Bucket:
         raise UsageError(
             "the store's address is not usable", hint="try: --store-endpoint https://s3.example.com"
         )
+    check_address("--store-endpoint", arguments.store_endpoint, arguments)
     name, _, prefix = arguments.store_bucket.partition("/")
     token = found["SESSION_TOKEN"]
     return Bucket(
@@ -112,6 +120,16 @@ def _bucket(arguments: argparse.Namespace) -> Bucket:
         session_token=Secret(token, "the store's session token", longest=_LONGEST_URL) if token else None,
         prefix=prefix,
     )
+
+
+def check_address(flag: str, url: str, arguments: argparse.Namespace) -> None:
+    """Raises UsageError, before anything is sent or collected, for an address no key may be sent to."""
+    try:
+        check_target(url, allow_http=arguments.errbit_allow_http)
+        if arguments.errbit_ca_file:
+            check_ca(Path(arguments.errbit_ca_file))
+    except UnsafeTargetError as error:
+        raise UsageError(f"{flag}: {error.reason}", hint=error.hint) from error
 
 
 def size_of(flag: str, text: str) -> int:

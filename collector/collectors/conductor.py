@@ -6,7 +6,7 @@ a name alone proves nothing (see the traps in the policy's sources: other produc
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping
 
 from collector.bundle import layout
 from collector.collectors import helm2, helm3
@@ -69,7 +69,7 @@ def conductor_release(releases: list[Json]) -> Json | None:
     return max(deployed or own, key=lambda release: (release["helm"], release["revision"]), default=None)
 
 
-def _releases(context: Context, known: Mapping[str, Json], absent: Set[str]) -> Iterator[Json | Gap]:
+def _releases(context: Context, known: Mapping[str, Json], absent: frozenset[str]) -> Iterator[Json | Gap]:
     """Yields releases; of two entries for one record the later one says more. ``known``: those so far."""
     charts = _labelled_releases(context)
     yield from _release_records(context)
@@ -77,7 +77,7 @@ def _releases(context: Context, known: Mapping[str, Json], absent: Set[str]) -> 
     yield from own_records(context, charts, _namespaces(context, list(known.values()), absent))
 
 
-def _namespaces(context: Context, releases: list[Json], absent: Set[str]) -> set[str]:
+def _namespaces(context: Context, releases: list[Json], absent: frozenset[str]) -> set[str]:
     """Returns where Conductor runs, as far as the spec, a release, an Addon or labels say.
 
     ``absent`` are namespaces that the spec names and the cluster has not.

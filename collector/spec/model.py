@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from collector.core import quantity
+from collector.spec.selector import check_selector
 
 _SMALLEST_BUNDLE = 1024 * 1024
 _SMALLEST_LOG = 64 * 1024
@@ -37,6 +38,7 @@ class Logs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             raise ValueError("streams must be between 1 and 32")
         if self.tail_lines < 1:
             raise ValueError("tailLines must be at least 1")
+        check_selector(self.selector)
 
 
 class Resources(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):

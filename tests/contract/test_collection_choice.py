@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from collector.bundle import layout
+from collector.demo import messages
 from collector.demo.recording import Json, LogKey, Recording
 from collector.pipeline import RunResult
 from collector.records import Status
 from collector.spec import Catalog, Spec, load_catalog
-from tests.lib import edits
+from tests.lib import edits, faulty
 from tests.lib.collected import (
     asked_lists,
     asked_logs,
@@ -301,7 +302,13 @@ def test_a_selector_narrows_the_logs_alone(tmp_path: Path) -> None:
 
 
 def test_a_selector_that_the_server_refuses_is_a_gap(tmp_path: Path) -> None:
-    made = run(tmp_path, spec(logs={"selector": "app in conductor"}))
+    # A server may know less of the grammar than we do.
+    refused = faulty.refused(messages.bad_request("unable to parse requirement"))
+    made = run(
+        tmp_path,
+        spec(logs={"selector": "app in (conductor)"}),
+        faults=lambda api: api.on("*labelSelector=app*", refused),
+    )
     assert gaps(made.result)["container logs"] == "failed"
     assert asked_logs(made.asked) == []
 

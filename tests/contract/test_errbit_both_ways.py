@@ -95,6 +95,17 @@ def _announced(folder: Path) -> str:
         (["collect", "--upload-bundle", "--upload-max-size", "much"], "--upload-max-size"),
         (["collect", "--store-bucket", "b", "--store-url-file", "{key}"], "exclude each other"),
         (["collect", "--store-bucket", "bucket"], "the store's keys are not in the environment"),
+        (["collect", "--errbit-url", "errbit.example.com"], "--errbit-url: the endpoint's address"),
+        (["collect", "--dry-run", "--errbit-url", "http://e.example.com"], "--errbit-url: plain http"),
+        (["collect", "--errbit-url", "http://errbit.example.com"], "--errbit-url: plain http"),
+        (["collect", "--errbit-url", "https://e.example.com:99999"], "--errbit-url: the endpoint's address"),
+        (["collect", "--errbit-url", "https://u@errbit.example.com"], "holds a user"),
+        (["collect", "--errbit-ca-file", "/nowhere/ca.pem"], "the CA file cannot be used"),
+        (["collect", "--errbit-source-url", "http://errbit.example.com"], "--errbit-source-url: plain http"),
+        (["collect", "--errbit-url", "", "--store-url-file", "{http}"], "--store-url-file: plain http"),
+        (["upload", "--errbit-url", "http://errbit.example.com"], "--errbit-url: plain http"),
+        (["upload", "B.tar.zst", "--store-url-file", "{http}"], "--store-url-file: plain http"),
+        (["fetch-bundle", "cnd1", "--errbit-url", "errbit.example.com"], "--errbit-url: the endpoint's"),
         (["fetch-bundle", "cnd1"], "no Errbit was given"),
         (["fetch-bundle", "cnd1", "--errbit-url", "http://127.0.0.1:9"], "no user's token was given"),
         (
@@ -112,12 +123,21 @@ def test_wrong_flags_are_told_before_anything_is_done(
 ) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "CONDUCTOR_DIAG_ERRBIT_TOKEN"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("collector.cli.execute.connect", _never)
+    (tmp_path / "http").write_text("http://store.example.com/a?signature=secretsecretsecret")
     (tmp_path / "key").write_text(KEY)
     monkeypatch.setenv("CONDUCTOR_DIAG_ERRBIT_KEY", KEY)
-    given = [part.format(key=tmp_path / "key") for part in arguments]
-    given += ["--errbit-url", "http://127.0.0.1:9"] if given[0] == "collect" else []
+    given = [part.format(key=tmp_path / "key", http=tmp_path / "http") for part in arguments]
+    if given[0] == "collect" and "--errbit-url" not in given:
+        given += ["--errbit-url", "http://127.0.0.1:9"]
     assert main([*given, "--dest-dir", str(tmp_path / "out")]) == ExitStatus.USAGE
-    assert words in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert words in told
+    assert "secretsecret" not in told
+
+
+def _never(*_: object) -> None:
+    raise AssertionError("the cluster was asked")
 
 
 def test_an_upload_of_a_named_spool_finds_it(

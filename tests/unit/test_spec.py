@@ -17,6 +17,7 @@ from collector.core.errors import SpecError, UsageError
 from collector.core.resources import config_path
 from collector.spec import Limits, Logs, Spec, load_spec
 from collector.spec.schema import spec_schema
+from collector.spec.selector import check_selector
 
 HEAD = "apiVersion: conductor-diag/v1\nkind: Spec\n"
 
@@ -154,6 +155,9 @@ def test_values_laid_over_a_spec_are_held_to_the_same(tmp_path: Path) -> None:
     [
         (("--timeout", "1s"), "--timeout: limits.reserve leaves no time to collect"),
         (("--max-size", "1k"), "--max-size: limits.bundle must be at least 1Mi"),
+        (("-l", "a in ("), "--selector: 'a in (' is no label selector: cannot read 'a in ('"),
+        (("-l", "app=web,,"), "--selector: 'app=web,,' is no label selector: cannot read ','"),
+        (("--since", "soon"), "--since: 'soon' is not a duration"),
         (("--namespace", "a/b"), "--namespace: 'a/b' is no name of a namespace"),
         (("--exclude-namespace", ""), "--namespace: '' is no name of a namespace"),
     ],
@@ -163,6 +167,51 @@ def test_a_wrong_flag_is_wrong_usage_and_no_defect(flags: tuple[str, str], messa
         make_spec(collect.parser("conductor-diag collect").parse_args(flags))
     assert caught.value.message.startswith(message)
     assert caught.value.hint.startswith("try: ")
+
+
+@pytest.mark.parametrize(
+    "selector",
+    [
+        *(
+            "",
+            " ",
+            "app",
+            "!app",
+            "! app",
+            "app=web",
+            "app==web",
+            "app != web",
+            "app=",
+            "a=,b",
+            "a>1",
+            "a < 2",
+        ),
+        *(
+            "tier in (front, back)",
+            "tier notin(back)",
+            "a in (,)",
+            "in in (in)",
+            "notin",
+            "a in (b),!c , d=e",
+        ),
+        "app.kubernetes.io/name=conductor-api",
+    ],
+)
+def test_selectors_that_kubectl_takes_are_taken(selector: str) -> None:
+    check_selector(selector)
+
+
+@pytest.mark.parametrize(
+    "selector",
+    [
+        *("a in (", "a in ()", "a in b", "a b", "=web", "a,", ",a", "a,,b", "!a=b", "!", "a=b=c", "a===b"),
+        *("a=(b)", "/a", "a/b/c", "-a", "a-", "a in (b))", "a>x", "a=" + "x" * 64, "x" * 64, "a in (b) c"),
+        "a" + ",a" * 2000,
+    ],
+)
+def test_selectors_with_a_mistake_are_refused(selector: str) -> None:
+    with pytest.raises(ValueError, match="label selector"):
+        check_selector(selector)
 
 
 @pytest.mark.parametrize("flags", [(), ("--read-helm-secrets",)])
