@@ -21,6 +21,7 @@ from collector.demo.apiserver import RecordedApi, serve, write_kubeconfig
 from collector.demo.stage import DENIED
 from tests.lib import faulty
 from tests.lib.faulty import FaultyApi
+from tests.lib.granted import Watcher
 from tests.lib.recordings import StoppedClock, recording
 
 ROOT = Path(__file__).parents[2]
@@ -65,12 +66,13 @@ def kubeconfig(api: tuple[FaultyApi, str], tmp_path: Path) -> str:
     return str(path)
 
 
-def test_the_demo_runs_the_whole_way(tmp_path: Path) -> None:
+def test_the_demo_runs_the_whole_way(tmp_path: Path, watcher: Watcher) -> None:
     done = program("demo", "--dest-dir", str(tmp_path), "-o", "json")
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     assert answer["delivery"] == "delivered"
     (bundle,) = tmp_path.glob("*.tar.zst")
+    watcher.read(bundle, recording())
     listed = subprocess.run(["tar", "--zstd", "-tf", bundle], capture_output=True, text=True, check=True)
     assert f"{bundle.name.removesuffix('.tar.zst')}/findings.json" in listed.stdout.split()
     wide = [line for line in done.stderr.splitlines() if len(line) > 80 and str(tmp_path) not in line]

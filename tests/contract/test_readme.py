@@ -21,6 +21,7 @@ from collector.cli.main import VERBS
 from collector.core.clock import OffsetClock
 from collector.core.errors import ExitStatus
 from collector.demo.apiserver import RecordedApi, serve, write_kubeconfig
+from tests.lib.granted import Watcher
 from tests.lib.receivers import KEY
 from tests.lib.recordings import recording
 
@@ -174,11 +175,13 @@ def run(workplace: Path, environment: dict[str, str]) -> Runner:
 
 
 @pytest.fixture(scope="module")
-def demo(workplace: Path, run: Runner) -> tuple[Path, str]:
+def demo(workplace: Path, run: Runner, watcher: Watcher) -> tuple[Path, str]:
     """The demo's bundle, and what a terminal of 80 columns showed."""
     done = run("conductor-diag demo --dest-dir first")
     assert done.returncode == 0, done.stderr
-    return workplace / done.stdout.strip(), done.stderr
+    bundle = workplace / done.stdout.strip()
+    watcher.read(bundle, recording())
+    return bundle, done.stderr
 
 
 def test_the_sample_output_is_that_of_the_demo(demo: tuple[Path, str]) -> None:

@@ -41,13 +41,15 @@ def test_a_whole_run_is_seen_and_granted(watcher: Watcher, tmp_path: Path, versi
 
 def test_a_run_whose_collectors_grew_a_need_that_nobody_declared_is_noticed(tmp_path: Path) -> None:
     own = Watcher()
-    own._shipped.rules = [rule for rule in own._shipped.rules if "pods/log" not in rule.get("resources", ())]
+    own._shipped.grants = [
+        grant for grant in own._shipped.grants if "pods/log" not in grant.rule.get("resources", ())
+    ]
     known = recording()
     own._written[id(known)] = known, Rules("")
     with pytest.MonkeyPatch.context() as patch:
         own.install(patch)
         collect(known, tmp_path, collectors=COLLECTORS)
-    assert any("needs get on pods/log, which nothing grants" in problem for problem in own.problems())
+    assert any("needs get on pods/log in conductor, which" in problem for problem in own.problems())
 
 
 @pytest.mark.parametrize(
@@ -58,7 +60,7 @@ def test_a_run_whose_collectors_grew_a_need_that_nobody_declared_is_noticed(tmp_
         (request("/apis/authorization.k8s.io/v1/subjectaccessreviews", method="POST"), "no read"),
         (request("/api/v1/secrets?limit=5"), "values of Secrets"),
         (request("/api/v1/namespaces/x/secrets"), "values of Secrets"),
-        (request("/api/v1/namespaces/x/pods/y"), "needs get on pods,"),
+        (request("/api/v1/namespaces/x/pods/y"), "needs get on pods in x,"),
         (request("/api/v1/nodes/x/proxy"), "needs get on nodes/proxy"),
         (request("/apis/example.com/v1/things"), "needs list on things.example.com"),
         (request("/metrics"), "needs get on /metrics"),
@@ -67,6 +69,51 @@ def test_a_run_whose_collectors_grew_a_need_that_nobody_declared_is_noticed(tmp_
 def test_what_nothing_grants_is_told(bad: Request, words: str) -> None:
     (problem,) = complaints(bad)
     assert words in problem
+
+
+ROLE = """
+kind: {kind}
+metadata: {{name: r{place}}}
+rules:
+  - {{apiGroups: [""], resources: [pods, namespaces], verbs: [get, list]}}
+  - {{nonResourceURLs: [/version], verbs: [get]}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "place", "granted"),
+    [
+        ("ClusterRole", "", {"/api/v1/pods", "/api/v1/namespaces/x/pods", "/api/v1/namespaces/y/pods"}),
+        ("Role", "", {"/api/v1/namespaces/x/pods", "/api/v1/namespaces/y/pods"}),
+        ("Role", ", namespace: x", {"/api/v1/namespaces/x/pods"}),
+    ],
+)
+def test_a_role_grants_nothing_outside_its_namespace(kind: str, place: str, granted: set[str]) -> None:
+    rules = Rules(ROLE.format(kind=kind, place=place))
+    lists = ("/api/v1/pods", "/api/v1/namespaces/x/pods", "/api/v1/namespaces/y/pods")
+    assert {path for path in lists if rules.grant(right_of(path))} == granted
+    everywhere = kind == "ClusterRole"
+    assert rules.grant(right_of("/version")) == everywhere
+    assert rules.grant(right_of("/api/v1/namespaces")) == everywhere
+    assert rules.grant(right_of("/api/v1/namespaces/x"))
+
+
+def test_what_a_process_of_its_own_asked_is_held_against_the_same_rules(
+    watcher: Watcher, tmp_path: Path
+) -> None:
+    known = recording()
+    made = collect(known, tmp_path).bundle.path
+    assert watcher.problems() == []
+    own = Watcher()
+    own.read(made, known)
+    assert len(own.seen) > 60
+    assert own.problems() == []
+    own._shipped.grants = [
+        grant for grant in own._shipped.grants if "pods/log" not in grant.rule.get("resources", ())
+    ]
+    own._written[id(known)] = known, Rules("")
+    own.read(made, known)
+    assert any("needs get on pods/log" in problem for problem in own.problems())
 
 
 def test_what_is_granted_is_not_told() -> None:

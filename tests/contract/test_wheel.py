@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.lib.granted import Watcher
+from tests.lib.recordings import recording
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -49,7 +52,7 @@ def test_the_data_is_inside(installed: Path) -> None:
     assert {path.relative_to(inside) for path in inside.rglob("*") if path.is_file()} == checkout
 
 
-def test_the_demo_runs_from_the_installed_copy(installed: Path) -> None:
+def test_the_demo_runs_from_the_installed_copy(installed: Path, watcher: Watcher) -> None:
     done = run(installed, "demo", "--dest-dir", "out")
     assert done.returncode == 0, done.stderr
-    assert (installed.parent / done.stdout.strip()).is_file()
+    watcher.read(installed.parent / done.stdout.strip(), recording())

@@ -6,15 +6,19 @@ Roles that ``preflight`` writes for that server.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 import yaml
 
+from collector.bundle import layout
+from collector.bundle.reader import BundleReader
 from collector.core.clock import OffsetClock, SystemClock
 from collector.core.log import LogSink, make_logger
 from collector.core.resources import config_path
@@ -45,30 +49,60 @@ def _quiet() -> Any:
     return make_logger(LogSink(None), clock=SystemClock(), run_id="granted", json_lines=True)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Grant:
+    """One rule and where it holds.
+
+    Attributes:
+        rule: as it stands in the YAML.
+        everywhere: it is a ClusterRole's; a Role's holds for requests inside a namespace only.
+        namespace: the Role's own; empty for one that is applied to whichever namespace is meant.
+    """
+
+    rule: Mapping[str, Any]
+    everywhere: bool
+    namespace: str = ""
+
+    def gives(self, right: Right) -> bool:
+        """True if it gives the right, as the RBAC authorizer would read it (without wildcards)."""
+        if right.verb not in self.rule["verbs"]:
+            return False
+        if right.is_path:
+            urls = self.rule.get("nonResourceURLs", ())
+            return self.everywhere and any(_covers(url, right.resource) for url in urls)
+        named = right.group in self.rule.get("apiGroups", ()) and right.resource in self.rule.get(
+            "resources", ()
+        )
+        return named and (self.everywhere or self._holds_in(right.namespace))
+
+    def _holds_in(self, namespace: str) -> bool:
+        return bool(namespace) and self.namespace in ("", namespace)
+
+
 class Rules:
     """The rules of all Roles and ClusterRoles in some YAML."""
 
     def __init__(self, text: str) -> None:
         documents = [document for document in yaml.safe_load_all(text) if document]
-        roles = [document for document in documents if document["kind"] in ("Role", "ClusterRole")]
-        self.rules: list[dict[str, Any]] = [rule for role in roles for rule in role["rules"]]
+        self.grants = [
+            Grant(
+                rule=rule,
+                everywhere=document["kind"] == "ClusterRole",
+                namespace=document["metadata"].get("namespace", ""),
+            )
+            for document in documents
+            if document["kind"] in ("Role", "ClusterRole")
+            for rule in document["rules"]
+        ]
+
+    @property
+    def rules(self) -> list[Mapping[str, Any]]:
+        """Returns them without their places."""
+        return [grant.rule for grant in self.grants]
 
     def grant(self, right: Right) -> bool:
-        """True if a rule gives the right, as the RBAC authorizer would read it (without wildcards)."""
-        if right.is_path:
-            return any(
-                right.verb in rule["verbs"]
-                and any(_covers(url, right.resource) for url in rule["nonResourceURLs"])
-                for rule in self.rules
-                if "nonResourceURLs" in rule
-            )
-        return any(
-            right.verb in rule["verbs"]
-            and right.group in rule["apiGroups"]
-            and right.resource in rule["resources"]
-            for rule in self.rules
-            if "resources" in rule
-        )
+        """True if one of them gives the right."""
+        return any(grant.gives(right) for grant in self.grants)
 
 
 def _covers(url: str, path: str) -> bool:
@@ -100,10 +134,13 @@ def right_of(path: str) -> Right:
     if not found:
         return Right(verb="get", resource=path)
     part = f"/{found['part']}" if found["part"] else ""
+    # The namespace of a namespace is itself.
+    itself = found["name"] if found["plural"] == "namespaces" and not found["group"] else ""
     return Right(
         verb="get" if found["name"] else "list",
         group=found["group"] or "",
         resource=f"{found['plural']}{part}",
+        namespace=found["inside"] or itself or "",
     )
 
 
@@ -142,6 +179,16 @@ class Watcher:
         patch.setattr(RecordedApi, "handle", watched(RecordedApi.handle, lambda api: api.recording))
         patch.setattr(FaultyApi, "handle", watched(FaultyApi.handle, lambda faulty: faulty.api.recording))
 
+    def read(self, bundle: Path, known: Recording) -> None:
+        """Sees what a process of its own asked its recorded server: the bundle has the list of it.
+
+        The list does not say which form was asked for, so Secrets count as read with their values.
+        """
+        with BundleReader(bundle) as reader:
+            lines = reader.read(layout.API_REQUESTS).splitlines()
+        rows = [json.loads(line) for line in lines]
+        self.seen += [(Request(method=row["method"], target=row["path"], headers={}), known) for row in rows]
+
     def problems(self) -> list[str]:
         """Returns what was asked since the last time and is not granted."""
         asked, self.seen = self.seen, []
@@ -159,7 +206,8 @@ class Watcher:
         elif not any(
             rules.grant(right) for rules in (self._shipped, *self._optional, self._of_server(known))
         ):
-            yield f"{request.target} needs {right.verb} on {right.name}, which nothing grants"
+            place = f" in {right.namespace}" if right.namespace else ""
+            yield f"{request.target} needs {right.verb} on {right.name}{place}, which nothing grants"
 
     def _of_server(self, known: Recording) -> Rules:
         if id(known) not in self._written:
