@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import tempfile
 from pathlib import Path
@@ -32,19 +33,23 @@ def parser(prog: str) -> Parser:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Runs the verb and returns the exit status."""
+    """Runs the verb and returns the exit status. Raises OutputError."""
     from collector.cli.execute import execute
     from collector.delivery import ErrbitSettings, Secret
     from collector.demo.stage import stage
     from collector.kube.config import ConnectionOptions
+    from collector.pipeline.place import make_folder, not_writable
     from collector.spec import load_spec
 
     check_output(arguments)
     dest = Path(arguments.dest_dir)
-    with (
-        tempfile.TemporaryDirectory(prefix="conductor-diag-demo-") as folder,
-        stage(Path(folder), dest / _NOTICES) as scene,
-    ):
+    make_folder(dest)
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="conductor-diag-demo-"))
+        try:
+            scene = stack.enter_context(stage(Path(folder), dest / _NOTICES))
+        except OSError as error:
+            raise not_writable(dest, error) from error
         status = execute(
             arguments,
             source=ConnectionOptions(kubeconfig=str(scene.kubeconfig), context="demo"),

@@ -13,7 +13,7 @@ from collector.kube.api import Api
 
 @dataclass(frozen=True, kw_only=True)
 class LogRequest:
-    """Which log, and how much of it. ``limit_bytes`` is asked of the server; it cuts at the end."""
+    """Which log, and how much of it: the last lines, since a moment."""
 
     namespace: str
     pod: str
@@ -21,7 +21,6 @@ class LogRequest:
     previous: bool = False
     since: datetime | None = None
     tail_lines: int = 0
-    limit_bytes: int = 0
 
     @property
     def path(self) -> str:
@@ -38,8 +37,6 @@ class LogRequest:
             params["sinceTime"] = rfc3339(self.since)
         if self.tail_lines:
             params["tailLines"] = str(self.tail_lines)
-        if self.limit_bytes:
-            params["limitBytes"] = str(self.limit_bytes)
         return params
 
 

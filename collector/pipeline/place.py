@@ -21,16 +21,26 @@ def bundle_path(options: RunOptions, bundle_id: str) -> Path:
     return options.dest_dir / name
 
 
-def prepare_folder(folder: Path, clock: Clock, log: Logger) -> None:
-    """Makes the folder and removes unfinished files of runs that were killed. Raises OutputError."""
+def make_folder(folder: Path) -> None:
+    """Makes the folder. Raises OutputError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(
-            f"cannot write to {folder}",
-            why=error.strerror or str(error),
-            hint="try: conductor-diag collect --dest-dir DIR, with a folder you may write to",
-        ) from error
+        raise not_writable(folder, error) from error
+
+
+def not_writable(folder: Path, error: OSError) -> OutputError:
+    """Returns what to tell where a folder cannot be written to."""
+    return OutputError(
+        f"cannot write to {folder}",
+        why=error.strerror or str(error),
+        hint="try: --dest-dir DIR, with a folder you may write to",
+    )
+
+
+def prepare_folder(folder: Path, clock: Clock, log: Logger) -> None:
+    """Makes the folder and removes unfinished files of runs that were killed. Raises OutputError."""
+    make_folder(folder)
     removed = remove_leftovers(folder, clock.now())
     if removed:
         log.info(

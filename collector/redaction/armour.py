@@ -49,7 +49,3 @@ class Armour:
             if last and not end.search(line, last.end()) and b"\\n" not in line[last.end() :]:
                 return cause, end
         return None
-
-    def opens_private(self, line: bytes) -> bool:
-        """True when a private block begins in ``line``."""
-        return bool(self.inline(line))
