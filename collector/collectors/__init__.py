@@ -1,7 +1,7 @@
 """The collectors, in order of value: what a diagnosis needs first is asked for first."""
 
 from collector.collectors.alterations import ALTERATIONS
-from collector.collectors.base import Collector, Context, Need
+from collector.collectors.base import Collector, Context, Need, Reread
 from collector.collectors.choice import Choice, choose
 from collector.collectors.cluster import CLUSTER
 from collector.collectors.conductor import CONDUCTOR
@@ -30,4 +30,14 @@ COLLECTORS = (
     ITSELF,
 )
 
-__all__ = ["COLLECTORS", "Choice", "Collector", "Context", "Digest", "Need", "choose", "local_collector"]
+__all__ = [
+    "COLLECTORS",
+    "Choice",
+    "Collector",
+    "Context",
+    "Digest",
+    "Need",
+    "Reread",
+    "choose",
+    "local_collector",
+]

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from collector.bundle import layout
-from collector.collectors.base import Collector, Context, gap_of
+from collector.collectors.base import Collector, Context, Reread, gap_of
 from collector.collectors.drift import differences
 from collector.collectors.release import Release
 from collector.collectors.release_entry import pod_containers
@@ -23,6 +23,7 @@ from collector.kube.lists import ListRead
 from collector.records import Document, Gap, Json, Record
 from collector.records.access import mapping, string
 from collector.releases import load_conductor
+from collector.spec import Spec
 
 _KINDS = (
     ("Deployment", "deployments", ("apps", "extensions")),
@@ -161,9 +162,19 @@ def _scaled(context: Context, shipped: Mapping[Key, list[Json]]) -> set[Key]:
     return found
 
 
+def _rereads(_: Spec) -> tuple[Reread, ...]:
+    part = "where the release's manifest could be read, in its namespaces"
+    autoscalers = Reread(resource="horizontalpodautoscalers", groups=("autoscaling",), part=part)
+    return (
+        *(Reread(resource=plural, groups=groups, part=part) for _, plural, groups in _KINDS),
+        autoscalers,
+    )
+
+
 ALTERATIONS = Collector(
     name="alterations",
     collect=collect,
+    rereads=_rereads,
     after=("conductor",),
     seconds=60.0,
 )

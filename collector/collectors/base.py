@@ -36,6 +36,18 @@ class Need:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reread:
+    """A list that another collector reads whole, and this one asks for again; it takes no further right.
+
+    ``groups`` are tried in turn; ``part`` says in words which part of the list, and when.
+    """
+
+    resource: str
+    groups: tuple[str, ...] = ("",)
+    part: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Context:
     """What a collector may look at. ``version`` is the server's /version answer, empty if unreadable.
 
@@ -68,7 +80,9 @@ class Collector:
         name: also what rows of the resource catalogue name.
         collect: reads and yields.
         needs: rights beyond listing the catalogue's rows.
+        needs_with: rights that the spec asks for beyond these.
         where_conductor_runs: rights that the spec asks for beyond these, in Conductor's namespaces alone.
+        rereads: lists that it asks for although another collector has read them.
         after: collectors whose digest this one reads.
         part: the part of the time for collecting that it may take, 0 to 1.
         seconds: the most it may take whatever its part is.
@@ -80,7 +94,9 @@ class Collector:
     name: str
     collect: Callable[[Context], Iterator[Record]]
     needs: tuple[Need, ...] = ()
+    needs_with: Callable[[Spec], tuple[Need, ...]] = lambda _: ()
     where_conductor_runs: Callable[[Spec], tuple[Need, ...]] = lambda _: ()
+    rereads: Callable[[Spec], tuple[Reread, ...]] = lambda _: ()
     after: tuple[str, ...] = ()
     part: float = 0.5
     seconds: float = math.inf

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 
 from collector.bundle import layout
 from collector.collectors import helm2, helm3
-from collector.collectors.base import Collector, Context, Need, gap_of
+from collector.collectors.base import Collector, Context, Need, Reread, gap_of
 from collector.collectors.digest import ObjectDigest
-from collector.collectors.helm3_names import own_records, record_needs, release_names
+from collector.collectors.helm3_names import name_needs, own_records, record_needs, release_names
 from collector.collectors.named import absent_gap, absent_namespaces
 from collector.collectors.release import ReleaseError
 from collector.collectors.release_entry import entry_of
@@ -21,6 +21,7 @@ from collector.kube.errors import ApiError, ForbiddenError
 from collector.kube.lists import ListRead
 from collector.records import Document, Gap, Json, Record, Status
 from collector.records.access import mapping, string
+from collector.spec import Spec
 
 CHART = "conductor"
 _RECORDS = {"labelSelector": "OWNER=TILLER"}
@@ -226,6 +227,16 @@ def _addon_chart(addon: ObjectDigest) -> tuple[str, str]:
     return string(reference, "chart").rpartition("/")[2], string(reference, "version")
 
 
+def _rereads(spec: Spec) -> tuple[Reread, ...]:
+    labels = f"{_RECORDS['labelSelector']} or {_RECORDS_3['labelSelector']}"
+    found = [Reread(resource="configmaps", part=f"Helm's records, with {labels}")]
+    if name_needs(spec):
+        found.append(Reread(resource="secrets", part="metadata of Helm's records"))
+    if spec.conductor_namespaces or spec.namespaces:
+        found.append(Reread(resource="namespaces", part="those named, if they were not seen"))
+    return tuple(found)
+
+
 CONDUCTOR = Collector(
     name="conductor",
     collect=collect,
@@ -233,6 +244,8 @@ CONDUCTOR = Collector(
         Need(verb="list", group="", resource="configmaps"),
         Need(verb="list", group="", resource="namespaces"),
     ),
+    needs_with=name_needs,
     where_conductor_runs=record_needs,
+    rereads=_rereads,
     after=("workloads", "cluster"),
 )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from collector.bundle import layout
-from collector.collectors.base import Collector, Context, Need
+from collector.collectors.base import Collector, Context, Need, Reread
 from collector.collectors.digest import ObjectDigest
 from collector.core.clock import as_shown, rfc3339
 from collector.kube.errors import ApiError
@@ -20,6 +20,7 @@ from collector.kube.lists import ListRead
 from collector.records import Document, Gap, Json, Record, Status
 from collector.records.access import integer, mapping, sequence, string
 from collector.releases.images import parse_image
+from collector.spec import Spec
 from collector.web.errbit import ErrbitReader, ListedNotice, ListedProblem, explained
 from collector.web.errors import BrokenError, DeliveryError
 from collector.web.http import HttpClient
@@ -172,10 +173,15 @@ def _ours(classes: set[str]) -> bool:
     return bool(classes) and all(name.startswith(_OURS) for name in classes)
 
 
+def _rereads(_: Spec) -> tuple[Reread, ...]:
+    return (Reread(resource="services", part="where an Errbit runs, if one is to be read"),)
+
+
 ERRBIT = Collector(
     name="errbit",
     collect=collect,
     needs=(Need(verb="list", group="", resource="services"),),
+    rereads=_rereads,
     after=("workloads", "conductor"),
     part=0.2,
     seconds=60,

@@ -38,14 +38,22 @@ def record_needs(spec: Spec) -> tuple[Need, ...]:
     )
 
 
+def name_needs(spec: Spec) -> tuple[Need, ...]:
+    """Returns the right that listing all of Helm's records by their metadata takes, if it is switched on."""
+    return (Need(verb="list", group="", resource="secrets"),) if _names_wanted(spec) else ()
+
+
+def _names_wanted(spec: Spec) -> bool:
+    return spec.helm3_secrets or spec.secret_objects == "metadata"
+
+
 def release_names(context: Context, charts: Charts) -> Iterator[Json | Gap]:
     """Yields one entry for each record, in the form of ``helm/releases.json``.
 
     Nothing is asked for unless the operator switched it on.
     """
     resource = context.discovery.find("secrets")
-    switched_on = context.spec.helm3_secrets or context.spec.secret_objects == "metadata"
-    if resource is None or not switched_on:
+    if resource is None or not _names_wanted(context.spec):
         return
     try:
         for item in ListRead(context.api, resource, params=_OF_HELM, metadata_only=True):

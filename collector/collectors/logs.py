@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from collector.bundle import layout
-from collector.collectors.base import Collector, Context, Need, refused_name
+from collector.collectors.base import Collector, Context, Need, Reread, refused_name
 from collector.collectors.digest import ContainerDigest, ObjectDigest
 from collector.core import quantity
 from collector.kube.api import RefusedRequestError
@@ -15,6 +15,7 @@ from collector.kube.lists import ListRead
 from collector.kube.logs import LogRequest, open_log
 from collector.records import ContentError, Gap, Lines, Record, Status
 from collector.records.access import mapping, string
+from collector.spec import Spec
 
 _HEALTHY_PHASES = ("Running", "Succeeded")
 _LOG_SECONDS = 60.0
@@ -205,10 +206,16 @@ def _gap(log: _Log, error: ApiError) -> Gap:
     )
 
 
+def _rereads(spec: Spec) -> tuple[Reread, ...]:
+    selector = spec.logs.selector
+    return (Reread(resource="pods", part=f"names of those with {selector}"),) if selector else ()
+
+
 LOGS = Collector(
     name="logs",
     collect=collect,
     needs=(Need(verb="get", group="", resource="pods/log"),),
+    rereads=_rereads,
     after=("workloads", "conductor"),
     part=1.0,
     width=lambda spec: spec.logs.streams,

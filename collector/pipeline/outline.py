@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
 from urllib.parse import urlsplit
 
-from collector.collectors import Choice
+from collector.collectors import Choice, Reread
 from collector.core import quantity
 from collector.core.text import human_bytes
 from collector.kube.lists import MAX_PAGE_BYTES, PAGE
 from collector.pipeline.preflight import Preflight
 from collector.records.outline import Outline, Step
-from collector.records.rights import PlannedRight, RightsPlan
+from collector.records.rights import RightsPlan
 from collector.spec import Spec
 
 _LOG = "pods/log"
@@ -25,7 +24,7 @@ def outline(found: Preflight, spec: Spec, *, folder: str, notices_to: str) -> Ou
     limits = spec.limits
     return Outline(
         plan=found.rights,
-        steps=tuple(_steps(found.rights.rights, spec)),
+        steps=tuple(_steps(found, spec)),
         where=_where(spec, found.rights),
         bundle_bytes=quantity.size(limits.bundle),
         run_seconds=quantity.seconds(limits.run),
@@ -37,22 +36,37 @@ def outline(found: Preflight, spec: Spec, *, folder: str, notices_to: str) -> Ou
     )
 
 
-def _steps(rights: Sequence[PlannedRight], spec: Spec) -> Iterator[Step]:
-    for collector, members in groupby(rights, key=lambda planned: planned.collector):
-        needed = tuple(members)
+def _steps(found: Preflight, spec: Spec) -> Iterator[Step]:
+    for collector in found.collectors:
+        needed = tuple(planned for planned in found.rights.rights if planned.collector == collector.name)
+        own = {planned.right.name for planned in needed}
+        again = tuple(row for row in _again(collector.rereads(spec), found.choices) if row[0] not in own)
+        if not (needed or again):
+            continue
         logs = any(planned.right.resource == _LOG for planned in needed)
         lists = any(planned.right.verb == "list" for planned in needed)
         records = any((planned.right.verb, planned.right.resource) == _RECORDS for planned in needed)
         yield Step(
-            collector=collector,
+            collector=collector.name,
             rights=needed,
             requests=0 if logs else len(needed),
+            again=again,
             note=_log_note(spec) if logs else _RECORD_NOTE if records else _list_note() if lists else "",
         )
 
 
+def _again(rereads: Sequence[Reread], choices: Sequence[Choice]) -> Iterator[tuple[str, str]]:
+    offered = {(choice.resource.group, choice.resource.plural): choice.resource for choice in choices}
+    for reread in rereads:
+        found = (
+            offered[group, reread.resource] for group in reread.groups if (group, reread.resource) in offered
+        )
+        if (resource := next(found, None)) is not None:
+            yield resource.full_name, reread.part
+
+
 def _list_note() -> str:
-    return f"pages of {PAGE} objects, {human_bytes(MAX_PAGE_BYTES)} at most"
+    return f"each list in pages of {PAGE} objects, a page of {human_bytes(MAX_PAGE_BYTES)} at most"
 
 
 def _log_note(spec: Spec) -> str:

@@ -121,7 +121,7 @@ def _wishes(
                 right = Right(verb="list", group=choice.resource.group, resource=choice.resource.plural)
                 listed.add(right)
                 yield _Wish(right=right, collector=collector.name, namespaced=choice.resource.namespaced)
-        for need in collector.needs:
+        for need in (*collector.needs, *collector.needs_with(spec)):
             right = Right(verb=need.verb, group=need.group, resource=need.resource)
             if right.is_path:
                 yield _Wish(right=right, collector=collector.name, namespaced=False)

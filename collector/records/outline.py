@@ -17,12 +17,14 @@ class Step:
         rights: what it asks for; its lists, logs and paths.
         requests: how many requests at least; a list takes one more for every 500 objects. 0 if that depends
             on what the cluster holds.
+        again: lists that another collector reads too: name, and which part in words.
         note: what bounds its size, or which part of it is read.
     """
 
     collector: str
     rights: tuple[PlannedRight, ...]
     requests: int
+    again: tuple[tuple[str, str], ...] = ()
     note: str = ""
 
 

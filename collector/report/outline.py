@@ -45,6 +45,7 @@ def outline_json(outline: Outline) -> bytes:
                 "requests_at_least": step.requests,
                 "note": step.note,
                 "asks": [f"{planned.right.verb} {planned.right.name}" for planned in step.rights],
+                "asks_again": [{"list": name, "part": part} for name, part in step.again],
                 "denied": [planned.right.name for planned in step.rights if planned.allowed is Allowed.NO],
             }
             for step in outline.steps
@@ -65,14 +66,21 @@ def outline_json(outline: Outline) -> bytes:
 
 
 def _row(step: Step, width: int) -> Iterator[str]:
-    lists = any(planned.right.verb == "list" for planned in step.rights)
-    requests = f"{step.requests}{'+' if lists else ''}" if step.requests else "1 a log"
+    lists = step.again or any(planned.right.verb == "list" for planned in step.rights)
+    more = "+" if lists else ""
+    requests = f"{step.requests}{more}" if step.requests or not step.rights else "1 a log"
     head = f"  {display(step.collector, 12):<12} {requests:<9} "
-    yield head + fitting(_names(step.rights), width - len(head))
-    if step.note:
+    yield head + fitting(_names(step.rights) or ["nothing new"], width - len(head))
+    for note in (step.note, *_again(step)):
         yield from textwrap.wrap(
-            display(step.note), width, initial_indent=" " * _INDENT, subsequent_indent=" " * _INDENT
+            display(note), width, initial_indent=" " * _INDENT, subsequent_indent=" " * _INDENT
         )
+
+
+def _again(step: Step) -> Iterator[str]:
+    """Yields what is asked for again, lists of the same part in one sentence."""
+    for part in dict.fromkeys(part for _, part in step.again):
+        yield f"again {', '.join(name for name, told in step.again if told == part)}: {part}"
 
 
 def _names(rights: Sequence[PlannedRight]) -> list[str]:

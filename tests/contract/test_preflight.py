@@ -15,6 +15,8 @@ import msgspec
 import pytest
 import yaml
 
+from collector.bundle import layout
+from collector.bundle.reader import BundleReader
 from collector.cli.main import main
 from collector.cli.preflight import parser
 from collector.core.clock import SystemClock
@@ -28,7 +30,7 @@ from collector.pipeline.preflight import Preflight, preflight
 from collector.records.rights import Allowed
 from collector.report.outline import outline_text
 from collector.report.rights import rights_yaml
-from collector.spec import Limits, Resources, Spec, load_spec
+from collector.spec import Limits, Logs, Resources, Spec, load_spec
 from tests.lib import faulty
 from tests.lib.clusters import connection
 from tests.lib.faulty import FaultyApi
@@ -327,6 +329,36 @@ def test_a_dry_run_reads_nothing_and_leaves_nothing(
         str(dest),
     ):
         assert words in " ".join(out.split()), words
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    "wishes",
+    [
+        {},
+        {"logs": Logs(selector="app in (conductor, errbit)")},
+        {"conductor_namespaces": ("conductor", "nowhere")},
+        {"helm3_secrets": True},
+        {"secret_objects": "metadata"},
+        {"read_helm_secrets": True},
+        {"profile": "minimal"},
+    ],
+)
+def test_what_each_collector_lists_stands_in_the_outline(
+    tmp_path: Path, version: str, wishes: dict[str, Any]
+) -> None:
+    made = outline(found(version, wish=spec(**wishes)), spec(**wishes), folder="f", notices_to="")
+    told = {
+        step.collector: {planned.right.name for planned in step.rights} | {name for name, _ in step.again}
+        for step in made.steps
+    }
+    result = collect(recording(version), tmp_path, spec=spec(**wishes))
+    with BundleReader(result.bundle.path) as reader:
+        rows = [json.loads(line) for line in reader.read(layout.API_REQUESTS).splitlines()]
+    asked = {(row["collector"], right_of(row["path"].partition("?")[0])) for row in rows}
+    lists = {(who, right.name) for who, right in asked if right.verb == "list"}
+    assert len(lists) > 12
+    assert {(who, name) for who, name in lists if name not in told.get(who, set())} == set()
 
 
 def test_a_dry_run_as_json_says_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
