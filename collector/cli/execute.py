@@ -16,7 +16,7 @@ from collector.collectors import COLLECTORS
 from collector.core.clock import Clock
 from collector.core.errors import ExitStatus
 from collector.core.ids import new_bundle_id
-from collector.core.log import LogSink, make_logger
+from collector.core.log import Logger, LogSink, make_logger
 from collector.core.stop import AbortedError
 from collector.delivery import ErrbitSettings, StoreSettings
 from collector.findings import Outcome
@@ -25,6 +25,7 @@ from collector.kube.config import Connection, ConnectionOptions, CredentialsErro
 from collector.pipeline import RunOptions, RunResult, run
 from collector.pipeline.interrupt import Interrupt
 from collector.pipeline.ticket import file_info
+from collector.redaction import Redactor
 from collector.spec import Spec
 from collector.sql import Database
 from collector.web.errbit import ErrbitSource
@@ -57,14 +58,7 @@ def execute(
     bundle_id = new_bundle_id(clock.now())
     redactor = make_redactor(spec)
     sink = LogSink(sys.stderr, live=_is_live(arguments))
-    log = make_logger(
-        sink,
-        clock=clock,
-        run_id=bundle_id,
-        json_lines=(arguments.log_format or ("json" if in_cluster() else "text")) == "json",
-        level="error" if arguments.quiet else "debug" if arguments.verbose else "info",
-        processors=(redactor.processor,),
-    )
+    log = _logger(arguments, sink, clock, bundle_id, redactor)
     options = RunOptions(
         connection=source if isinstance(source, ConnectionOptions) else ConnectionOptions(),
         spec=spec,
@@ -102,6 +96,19 @@ def execute(
     except AbortedError as aborted:
         aborted.bundle = interrupt.sealed
         raise
+
+
+def _logger(
+    arguments: argparse.Namespace, sink: LogSink, clock: Clock, bundle_id: str, redactor: Redactor
+) -> Logger:
+    return make_logger(
+        sink,
+        clock=clock,
+        run_id=bundle_id,
+        json_lines=(arguments.log_format or ("json" if in_cluster() else "text")) == "json",
+        level="error" if arguments.quiet else "debug" if arguments.verbose else "info",
+        processors=(redactor.processor,),
+    )
 
 
 def _spare_the_garbage_collector() -> None:

@@ -96,26 +96,13 @@ def connect(options: ConnectionOptions) -> Connection:
         CredentialsError: a credential plugin that failed or never came back.
     """
     # Imported here: the package alone takes longer to load than `--help` may.
-    from kubernetes import client, config  # noqa: PLC0415 - start-up time of every other verb
+    from kubernetes import client  # noqa: PLC0415 - start-up time of every other verb
 
     configuration = client.Configuration()
     try:
-        if not options.explicit and in_cluster():
-            config.load_incluster_config(client_configuration=configuration)
-            place = _Place(
-                context="in-cluster",
-                user="service account",
-                namespace=_own_namespace(),
-                section={"tokenFile": str(SERVICE_ACCOUNT_TOKEN)},
-            )
-        else:
-            place = _load_kubeconfig(options, configuration)
+        place = _load_place(options, configuration)
         _apply_overrides(options, configuration)
-        pool = wire.bounded(client.ApiClient(configuration).rest_client.pool_manager)
-        tls = trust.context_of(configuration)
-        if tls is not None:
-            trust.install(tls, pool)
-        credential = _credential(place, configuration)
+        connection = _connection(options, place, configuration)
     except KubeconfigError:
         raise
     except Exception as error:
@@ -127,6 +114,38 @@ def connect(options: ConnectionOptions) -> Connection:
         ) from error
     finally:
         trust.forget_files()
+    if place.refusal:
+        raise CredentialsError(
+            f"the credentials of context {place.context!r} could not be obtained",
+            why=place.refusal,
+            hint="try: kubectl get --raw /version (it runs the same plugin), then conductor-diag again",
+            connection=connection,
+        )
+    return connection
+
+
+def _load_place(options: ConnectionOptions, configuration: Any) -> _Place:
+    """Loads what names the cluster into the client's configuration: the pod's account, or a kubeconfig."""
+    from kubernetes import config  # noqa: PLC0415 - start-up time of every other verb
+
+    if options.explicit or not in_cluster():
+        return _load_kubeconfig(options, configuration)
+    config.load_incluster_config(client_configuration=configuration)
+    return _Place(
+        context="in-cluster",
+        user="service account",
+        namespace=_own_namespace(),
+        section={"tokenFile": str(SERVICE_ACCOUNT_TOKEN)},
+    )
+
+
+def _connection(options: ConnectionOptions, place: _Place, configuration: Any) -> Connection:
+    from kubernetes import client  # noqa: PLC0415 - start-up time of every other verb
+
+    pool = wire.bounded(client.ApiClient(configuration).rest_client.pool_manager)
+    tls = trust.context_of(configuration)
+    if tls is not None:
+        trust.install(tls, pool)
     impersonation = _impersonation(options)
 
     def headers() -> Mapping[str, str]:
@@ -134,7 +153,7 @@ def connect(options: ConnectionOptions) -> Connection:
         token = {"Authorization": str(settings["value"])} if settings and settings.get("value") else {}
         return token | impersonation
 
-    connection = Connection(
+    return Connection(
         server=str(configuration.host).rstrip("/"),
         context=place.context,
         user=place.user,
@@ -144,18 +163,10 @@ def connect(options: ConnectionOptions) -> Connection:
         pool=pool,
         headers=headers,
         cluster=place.cluster,
-        credential=credential,
+        credential=_credential(place, configuration),
         tls=tls,
         tls_server_name=str(configuration.tls_server_name or ""),
     )
-    if place.refusal:
-        raise CredentialsError(
-            f"the credentials of context {place.context!r} could not be obtained",
-            why=place.refusal,
-            hint="try: kubectl get --raw /version (it runs the same plugin), then conductor-diag again",
-            connection=connection,
-        )
-    return connection
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from collector.core.log import Logger, LogSink
 from collector.findings import Report
 from collector.kube.config import Connection, CredentialsError
 from collector.pipeline.budget import Budget
-from collector.pipeline.gather import Gatherer
+from collector.pipeline.gather import Gathered, Gatherer
 from collector.pipeline.interrupt import Interrupt
 from collector.pipeline.options import RunOptions
 from collector.pipeline.plan import Plan, make_plan
@@ -94,36 +94,14 @@ def run(
         BundleWriter(plan.path, mtime=plan.started) as writer,
     ):
         proof = Proof(agent_secrets(connection, options))
-        budget = Budget(quantity.size(options.spec.limits.bundle))
         ledger = Ledger(apart=PROOF)
-        proof.plant(plan.redactor, writer, ledger, budget)
-        gatherer = Gatherer(
-            plan.context,
-            redactor=plan.redactor,
-            writer=writer,
-            ledger=ledger,
-            budget=budget,
-            deadline=plan.collecting,
-            log=log,
-            progress=Progress(sink, log),
-        )
-        gathered = gatherer.run(plan.collectors)
+        gathered = _collect(plan, writer, ledger, proof, log, sink)
         gathered.runs += not_run(options.spec, collectors)
-        plan.context.digest.forget()
+        report, sealed = _conclude(plan, gathered, writer, ledger, proof, sink)
         # Imported when their turn comes: the first request need not wait for templates and rules.
         from collector.pipeline.deliver import prune_bundles, send
-        from collector.pipeline.judge import judge
-        from collector.pipeline.pack import REPORTS, Packer, seal
         from collector.report.summary import summary_md
 
-        if options.offline:
-            gathered.gaps = [replace(gap, needs="") for gap in gathered.gaps]
-        packer = Packer(plan, writer, ledger)
-        packer.account(gathered)
-        run_info = plan.run_info(gathered, writer, to_come=len(REPORTS))
-        report = judge(writer.reader(), run_info, plan.policy)
-        packer.reports(report, sink)
-        sealed = seal(plan, report, writer, proof)
         ticket = write_ticket(summary_md(report, file_info(sealed)), sealed, log)
         delivery = send(plan, report, sealed, log)
         if not plan.unreachable:
@@ -131,3 +109,41 @@ def run(
     return RunResult(
         report=report, bundle=sealed, ticket=ticket, delivery=delivery, unreachable=plan.unreachable
     )
+
+
+def _collect(
+    plan: Plan, writer: BundleWriter, ledger: Ledger, proof: Proof, log: Logger, sink: LogSink
+) -> Gathered:
+    """Reads the cluster into the bundle, redacted, within the budget and the time for it."""
+    budget = Budget(quantity.size(plan.options.spec.limits.bundle))
+    proof.plant(plan.redactor, writer, ledger, budget)
+    gatherer = Gatherer(
+        plan.context,
+        redactor=plan.redactor,
+        writer=writer,
+        ledger=ledger,
+        budget=budget,
+        deadline=plan.collecting,
+        log=log,
+        progress=Progress(sink, log),
+    )
+    gathered = gatherer.run(plan.collectors)
+    plan.context.digest.forget()
+    if plan.options.offline:
+        gathered.gaps = [replace(gap, needs="") for gap in gathered.gaps]
+    return gathered
+
+
+def _conclude(
+    plan: Plan, gathered: Gathered, writer: BundleWriter, ledger: Ledger, proof: Proof, sink: LogSink
+) -> tuple[Report, Sealed]:
+    """Judges what was gathered, adds the reports and seals the bundle."""
+    from collector.pipeline.judge import judge
+    from collector.pipeline.pack import REPORTS, Packer, seal
+
+    packer = Packer(plan, writer, ledger)
+    packer.account(gathered)
+    run_info = plan.run_info(gathered, writer, to_come=len(REPORTS))
+    report = judge(writer.reader(), run_info, plan.policy)
+    packer.reports(report, sink)
+    return report, seal(plan, report, writer, proof)
