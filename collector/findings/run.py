@@ -77,10 +77,7 @@ class RunInfo:
         if skew is None or not differs(skew):
             return ""
         way = "ahead of" if skew > 0 else "behind"
-        return (
-            f"the cluster's clock is {human_age(abs(skew))} {way} this machine's;"
-            " the log window and ages are by the cluster's"
-        )
+        return f"the cluster's clock is {human_age(abs(skew))} {way} this machine's; logs and ages go by it"
 
     @property
     def complete(self) -> bool:

@@ -46,8 +46,7 @@ def verdict(
         bundle_sha256: the bundle's digest in hex.
     """
     columns = max(width, _LEAST_WIDTH)
-    clocks = report.run.clock_words
-    texts = (_context(report), *([f"CLOCKS DIFFER: {clocks}"] if clocks else []), _collection(report.run))
+    texts = (_context(report), *_clocks(report.run), _collection(report.run))
     head = [line for text in texts for line in wrap(text, columns, most=2)]
     lines = [*head, *_body(report, columns, MAX_LINES - len(head)), *_filing(report, columns)]
     shown = [_coloured(line) if color else line for line in lines]
@@ -79,6 +78,11 @@ def _context(report: Report) -> str:
     home = f"namespace {', '.join(display(name, 63) for name in namespaces[:2])}" if namespaces else ""
     parts = (tls, demo, place, home, f"last {window(run.window_seconds)}", "read-only")
     return " · ".join(part for part in parts if part)
+
+
+def _clocks(run: RunInfo) -> list[str]:
+    words = run.clock_words
+    return [f"{words[0].upper()}{words[1:]}."] if words else []
 
 
 def _collection(run: RunInfo) -> str:

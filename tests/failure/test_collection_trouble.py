@@ -247,6 +247,14 @@ def test_a_clock_that_is_off_changes_no_log_and_is_told_of(tmp_path: Path, offse
     assert "this machine's" not in (right.ticket or tmp_path).read_text()
 
 
+@pytest.mark.parametrize("window", ["99999999w", "9" * 400 + "w"])
+def test_a_window_longer_than_time_itself_reads_all_there_is(tmp_path: Path, window: str) -> None:
+    asked: list[str] = []
+    collect(recording(), tmp_path, spec=spec(logs={"window": window}), requests=asked)
+    starts = set(re.findall(r"sinceTime=([^&]+)", " ".join(asked)))
+    assert {unquote(start) for start in starts} == {"1970-01-01T00:00:00Z"}
+
+
 def said(summary: str) -> str:
     """Returns a sentence without the seconds of the ages in it."""
     return " ".join(

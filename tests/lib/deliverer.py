@@ -65,6 +65,11 @@ class Journal:
         finally:
             os.close(handle)
 
+    @property
+    def lines(self) -> int:
+        """How many lines there are; cheap enough to ask all the time."""
+        return self._path.read_bytes().count(b"\n") if self._path.exists() else 0
+
     def of(self, word: str) -> dict[int, datetime]:
         """Returns the runs with this word, and when it was written."""
         lines = self._path.read_text().splitlines() if self._path.exists() else []

@@ -51,7 +51,11 @@ def test_the_offset_clock_starts_where_it_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("skew", "minutes"), [(None, 0), (0.0, 0), (29.0, 0), (-29.0, 0), (60.0, 1), (-3600.0, -60)]
+    ("skew", "minutes"),
+    [
+        *((None, 0), (0.0, 0), (29.0, 0), (-29.0, 0), (60.0, 1), (-3600.0, -60)),
+        *((1e12, 0), (-1e300, 0), (float("inf"), 0), (float("nan"), 0)),
+    ],
 )
 def test_only_a_difference_worth_a_word_corrects_a_moment(skew: float | None, minutes: int) -> None:
     assert as_shown(NOON, skew) == NOON + timedelta(minutes=minutes)

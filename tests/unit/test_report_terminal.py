@@ -203,3 +203,18 @@ def test_without_verified_tls_and_in_the_demo_the_first_line_says_so() -> None:
     first = shown(reports.good(run=reports.run_info(tls_verified=False, demo=True))).split("\n")[0]
     assert "TLS NOT VERIFIED" in first
     assert "recorded demo" in first
+
+
+@pytest.mark.parametrize(("skew", "words"), [(259200.0, "3d ahead of"), (-3700.0, "1h1m behind")])
+def test_clocks_that_differ_are_told_on_one_line(skew: float, words: str) -> None:
+    line = next(
+        line
+        for line in shown(reports.good(run=reports.run_info(clock_skew_seconds=skew))).splitlines()
+        if "clock" in line
+    )
+    assert line == f"The cluster's clock is {words} this machine's; logs and ages go by it."
+
+
+@pytest.mark.parametrize("skew", [None, 0.4, -20.0, 1e300, float("nan")])
+def test_of_clocks_that_agree_nothing_is_said(skew: float | None) -> None:
+    assert "clock" not in shown(reports.good(run=reports.run_info(clock_skew_seconds=skew)))
