@@ -18,6 +18,7 @@ from collector.collectors.base import Collector, Context
 from collector.collectors.digest import ObjectDigest
 from collector.collectors.postgres_clusters import find_clusters, is_postgres
 from collector.collectors.postgres_dsn import with_database
+from collector.collectors.postgres_gaps import gaps_of
 from collector.collectors.postgres_probe import baseline_of, probed
 from collector.core import quantity
 from collector.core.clock import parse_rfc3339, rfc3339
@@ -42,7 +43,10 @@ _MAX_RUNS = 50
 def collect(context: Context) -> Iterator[Record]:
     """Yields what CronJobs tell of backups, and what everything else tells of every database cluster."""
     yield from _schedules(context)
-    yield _clusters(context, _asked(context, context.api.deadline.child(SECONDS)))
+    clusters = _asked(context, context.api.deadline.child(SECONDS))
+    yield _clusters(context, clusters)
+    for one in clusters:
+        yield from gaps_of(one)
 
 
 def _asked(context: Context, deadline: Deadline) -> tuple[Cluster, ...]:

@@ -29,6 +29,8 @@ _SKIPPED = Step(
     "create on pods/exec",
 )
 
+_NEEDS_POD = "the database running, or its pod named in the spec: postgres.pods: [NAMESPACE/NAME]"
+
 
 def probed(
     context: Context, clusters: tuple[Cluster, ...], deadline: Deadline, baseline: Baseline | None
@@ -83,7 +85,9 @@ def probe(
 ) -> Cluster:
     """Returns the cluster with the answers of its pods: the servers', and the tools' beside the primary."""
     if not targets:
-        return replace(cluster, steps=(replace(_SKIPPED, status="error", error="no running pod", needs=""),))
+        return replace(
+            cluster, steps=(replace(_SKIPPED, status="error", error="no running pod", needs=_NEEDS_POD),)
+        )
     servers = tuple(filter(None, (_ask_server(steps, target) for target in targets)))
     cluster = replace(cluster, servers=servers)
     primary = cluster.primary

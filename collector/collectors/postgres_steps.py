@@ -9,7 +9,7 @@ from dataclasses import replace
 from collector.core.clock import Clock
 from collector.core.deadline import Deadline
 from collector.kube.commands import Commands
-from collector.kube.exec import Ran, Runner, Sink, Target
+from collector.kube.exec import GONE, Ran, Runner, Sink, Target
 from collector.kube.guard import RefusedRequestError
 from collector.postgres.model import Step, StepStatus
 from collector.postgres.pgbackrest import error_class
@@ -54,6 +54,7 @@ _NEEDS = {
 }
 _NEEDS_LOGIN = "let the database's own user in over the local socket (peer or trust in pg_hba.conf)"
 _NEEDS_TIME = "another run when the server is not overloaded, or locked by a maintenance job"
+_NEEDS_PSQL = "psql in the server's container, or its DSN: conductor-diag collect --postgres-dsn-file FILE"
 _OF_LOAD = frozenset({_LOCKED, _SLOW, _BUSY})
 _KILLED = 124
 
@@ -71,6 +72,7 @@ class Steps:
         self._deadline = deadline
         self._taken: list[Step] = []
         self._denied: set[str] = set()
+        self._by_hand = ""
 
     @property
     def taken(self) -> tuple[Step, ...]:
@@ -99,27 +101,28 @@ class Steps:
         try:
             command = self._commands.get(name, **values)
         except RefusedRequestError as error:
-            return self._note(name, Ran(status="error", reason=str(error)))
+            return self._note(target, name, Ran(status="error", reason=str(error)))
         if command.deep and not self.deep:
             return Ran(status="missing")
         if self._deadline.expired:
-            return self._note(name, Ran(status="timeout", reason="no time was left"))
+            return self._note(target, name, Ran(status="timeout", reason="no time was left"))
         ran = self._runner.run(target, command, stdin, sink)
         if ran.status == "denied":
             self._denied.add(target.namespace)
         if ran.status == "ok" and ran.code in unset:
             ran = replace(ran, status="missing")
-        return self._note(name, ran, quiet=quiet)
+        return self._note(target, name, ran, quiet=quiet)
 
     def doubt(self, error: str) -> None:
         """Makes a failure of the last step: it ran to its end, and what it printed is no answer."""
         last = self._taken[-1]
         if last.status == "ok":
-            self._taken[-1] = replace(last, status="error", error=error)
+            self._taken[-1] = replace(last, status="error", error=error, needs=self._by_hand)
 
-    def _note(self, name: str, ran: Ran, *, quiet: bool = False) -> Ran:
+    def _note(self, target: Target, name: str, ran: Ran, *, quiet: bool = False) -> Ran:
         status: StepStatus = ran.status
         error = ran.reason
+        self._by_hand = _by_hand(target)
         if ran.status == "ok" and ran.code not in (0, None) and not quiet:
             status = "timeout" if ran.code == _KILLED else "error"
             error = meaning(ran.errors.decode("utf-8", "replace"), ran.output) or f"exit status {ran.code}"
@@ -130,10 +133,31 @@ class Steps:
                 seconds=round(ran.seconds, 2),
                 code=ran.code,
                 error=error,
-                needs=_NEEDS.get(status, needs_of(error) if name == "psql" and status == "error" else ""),
+                needs=_needs(target, name, status, error),
             )
         )
         return ran
+
+
+def _needs(target: Target, name: str, status: StepStatus, error: str) -> str:
+    """Returns what would settle that a step was not taken, or ended badly; empty where nothing has to."""
+    if status in _NEEDS:
+        return _NEEDS[status]
+    if status == "missing":
+        return _NEEDS_PSQL if name == "psql" else ""
+    if status != "error":
+        return ""
+    if error == GONE:
+        return f"another run, once the pods stay: kubectl get pods -n {target.namespace}"
+    if name == "psql":
+        return needs_of(error)
+    return _by_hand(target)
+
+
+def _by_hand(target: Target) -> str:
+    return (
+        f"the same by hand: kubectl exec -it -n {target.namespace} {target.pod} -c {target.container} -- sh"
+    )
 
 
 def needs_of(error: str, login: str = _NEEDS_LOGIN) -> str:

@@ -32,6 +32,8 @@ _PORTS = {"https": 443, "http": 80}
 _DENIED = (401, 403)
 _ABSENT = 404
 _NOT_FOUND_CODES = (126, 127)
+GONE = "the pod is not there any more"
+"""Why a command did not run in a pod that was replaced or removed since it was listed."""
 
 RunStatus = Literal["ok", "denied", "missing", "timeout", "error"]
 Sink = Callable[[bytes], None]
@@ -61,7 +63,8 @@ class Ran:
     """How a command ended.
 
     ``status`` is ok even when the command failed by itself: ``code`` is its exit status, None if it is not
-    known. ``truncated`` is True when there was more output than is read. ``reason`` says why it did not run.
+    known. It is missing when the program is not in the container; a pod that is gone is an error.
+    ``truncated`` is True when there was more output than is read. ``reason`` says why it did not run.
     """
 
     status: RunStatus
@@ -252,5 +255,5 @@ def _refused(error: HandshakeError, target: Target) -> Ran:
     if error.status in _DENIED:
         return Ran(status="denied", reason=f"running commands in {target.namespace} is not allowed")
     if error.status == _ABSENT:
-        return Ran(status="missing", reason="the pod is not there any more")
+        return Ran(status="error", reason=GONE)
     return Ran(status="error", reason=f"the server answered {error.status} instead of running the command")

@@ -76,7 +76,7 @@ def test_a_program_that_is_not_there_is_missing(code: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "expected"), [(401, "denied"), (403, "denied"), (404, "missing"), (500, "error")]
+    ("status", "expected"), [(401, "denied"), (403, "denied"), (404, "error"), (500, "error")]
 )
 def test_a_refusal_is_told_by_its_kind(status: int, expected: str) -> None:
     assert ran(lambda session: None, status=status).status == expected

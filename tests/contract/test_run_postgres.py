@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from collector.bundle import layout
 from collector.bundle.reader import BundleReader
 from collector.core.clock import rfc3339
 from collector.demo.recording import Recording
+from collector.pipeline import RunResult
 from collector.spec import Postgres, load_spec
 from collector.sql import Database
 from tests.lib import edits, pgsamples
+from tests.lib.faulty import Fault, forbidden, not_found, server_error
 from tests.lib.podexec import STDERR, STDOUT, Session, execs, failure
 from tests.lib.recordings import recording
 from tests.lib.runs import collect, entry, verdicts, whole
@@ -90,8 +93,7 @@ def test_what_the_pods_say_is_judged_and_nothing_of_their_content_is_kept(tmp_pa
 
 
 def test_a_database_that_cannot_be_reached_is_told_and_its_dsn_is_not(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
+    port = closed_port()
     dsn = f"postgresql://watcher:Tr0ub4dor-and-3@127.0.0.1:{port}/customer"
     result = collect(recording(), tmp_path, database=Database(dsn))
     clusters = entry(result.bundle.path, layout.CLUSTERS)["clusters"]
@@ -102,6 +104,55 @@ def test_a_database_that_cannot_be_reached_is_told_and_its_dsn_is_not(tmp_path: 
     kept = whole(result.bundle.path)
     for secret in (b"Tr0ub4dor", b"watcher:", b"/customer", f":{port}".encode()):
         assert secret not in kept
+
+
+def closed_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        return int(closed.getsockname()[1])
+
+
+def status_of(result: RunResult) -> str:
+    return next(str(one.status) for one in result.report.run.collectors if one.name == "postgres")
+
+
+def test_a_database_that_was_asked_for_and_did_not_answer_is_a_gap(tmp_path: Path) -> None:
+    dsn = f"postgresql://watcher@127.0.0.1:{closed_port()}/customer"
+    result = collect(recording(), tmp_path, database=Database(dsn))
+    (gap,) = (g for g in entry(result.bundle.path, layout.GAPS) if "database-of-the-dsn" in g["subject"])
+    assert (gap["status"], gap["reason"]) == ("failed", "the server cannot be reached")
+    assert "psql" in gap["needs"]
+    assert status_of(result) == "partial"
+    assert "CND-RUN-001 psql over the network of database database-of-the-dsn" in verdicts(result)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "status", "reason", "needs"),
+    [
+        (forbidden(), "denied", "running commands in conductor is not allowed", "pods/exec"),
+        (not_found(), "failed", "the pod is not there any more", "kubectl get pods -n conductor"),
+        (server_error(), "failed", "the server answered 500 instead of running the command", "kubectl exec"),
+    ],
+)
+def test_commands_that_could_not_run_are_gaps_with_their_reason(
+    tmp_path: Path, refusal: Fault, status: str, reason: str, needs: str
+) -> None:
+    result = collect(
+        recording(),
+        tmp_path,
+        spec=spec(exec=True),
+        faults=lambda api: api.on("/api/v1/namespaces/*/pods/*/exec[?]*", refusal),
+    )
+    (gap,) = (g for g in entry(result.bundle.path, layout.GAPS) if " of database " in g["subject"])
+    assert (gap["status"], gap["reason"], gap["namespace"]) == (status, reason, "conductor")
+    (finding,) = (f.finding for f in result.report.findings if f.finding.rule == "CND-PG-039")
+    assert reason in finding.summary
+    assert needs in finding.needs
+    assert status_of(result) == "partial"
+
+
+def test_a_step_that_nobody_allowed_is_no_gap(tmp_path: Path) -> None:
+    result = collect(recording(), tmp_path)
+    assert not [g for g in entry(result.bundle.path, layout.GAPS) if " of database " in g["subject"]]
 
 
 def test_without_leave_no_pod_is_asked_and_the_report_says_what_would_settle_it(tmp_path: Path) -> None:
