@@ -141,7 +141,7 @@ def not_determined(case: Case) -> Iterator[Mark]:
         or (step.status == "missing" and step.name == "psql" and not cluster.servers)
     ]
     if missed:
-        said = ", ".join(f"{step.name} {step.status}" for step in missed[:_SHOWN])
+        said = "; ".join(f"{' and '.join(names)} {why}" for why, names in _reasons(missed)[:_SHOWN])
         yield Mark(
             rule="CND-PG-039",
             grade=Grade.UNKNOWN,
@@ -167,6 +167,16 @@ def not_determined(case: Case) -> Iterator[Mark]:
             pointer=case.server("/denied"),
             needs="grant pg_monitor to the role that is asked with",
         )
+
+
+def _reasons(missed: list[Step]) -> list[tuple[str, list[str]]]:
+    """Returns each reason with the names of the steps that it kept from being taken."""
+    found: dict[str, list[str]] = {}
+    for step in missed:
+        names = found.setdefault(f"{step.status} ({step.error})" if step.error else step.status, [])
+        if step.name not in names:
+            names.append(step.name)
+    return list(found.items())
 
 
 def _needs(missed: list[Step]) -> str:

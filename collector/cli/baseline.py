@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     except ValueError as error:
         raise UsageError(
-            f"no baseline could be made from {read.source}", why=f"{error}; {read.reason}", hint=read.hint
+            f"no baseline could be made from {read.source}", why=read.reason or str(error), hint=read.hint
         ) from error
     Path(arguments.file).write_bytes(msgspec.json.format(msgspec.json.encode(baseline)))
     print(f"{len(baseline.objects)} objects noted in {arguments.file}", file=sys.stderr)

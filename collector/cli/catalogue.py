@@ -10,7 +10,7 @@ from collector.core.deadline import Deadline
 from collector.core.errors import UsageError
 from collector.kube.commands import Commands
 from collector.kube.config import ConnectionOptions, connect
-from collector.kube.exec import PodRunner, Target
+from collector.kube.exec import GONE, PodRunner, Ran, Target
 from collector.kube.guard import RefusedRequestError
 from collector.kube.requestlog import RequestLog
 from collector.postgres.psql import MOST_OBJECTS, Answers, read_batch
@@ -19,11 +19,15 @@ from collector.sql import Database, ask
 
 _SECONDS = 120.0
 _QUERIES = "fingerprint.yaml"
+_HINT_POD = "try: kubectl auth can-i create pods/exec -n NAMESPACE, and check --container and --database"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Read:
-    """A catalogue, where it was read, how that ended, and what to type if it is not enough."""
+    """A catalogue, where it was read, and what to type if it is not enough.
+
+    ``reason`` says why it was not read to its end, and is empty if it was.
+    """
 
     answers: Answers
     source: str
@@ -51,8 +55,8 @@ def in_pod(options: ConnectionOptions, pod: str, container: str, *, database: st
     return Read(
         answers=read_batch(ran.output, ran.errors, most=MOST_OBJECTS),
         source=pod,
-        reason=ran.reason or ran.status,
-        hint="try: kubectl auth can-i create pods/exec -n NAMESPACE, and check --container and --database",
+        reason=_reason(ran),
+        hint=f"try: kubectl get pods -n {namespace}" if ran.reason == GONE else _HINT_POD,
     )
 
 
@@ -63,6 +67,14 @@ def over_network(named: Database, database: str) -> Read:
     return Read(
         answers=asked.answers,
         source="the database of the DSN",
-        reason=meaning(asked.error) or asked.status,
+        reason="" if asked.status == "ok" else meaning(asked.error) or f"it ended with: {asked.status}",
         hint="try: psql \"$(cat FILE)\" -c 'select 1', and check --database",
     )
+
+
+def _reason(ran: Ran) -> str:
+    if ran.status == "missing":
+        return "psql is not in that container"
+    if ran.status != "ok" or ran.code in (0, None):
+        return ran.reason
+    return meaning(ran.errors.decode("utf-8", "replace")) or f"psql ended with status {ran.code}"
