@@ -16,6 +16,8 @@ PHYSICAL = frozenset(
     {"pgbackrest", "wal-g", "wal-e", "barman", "barman-cloud", "cnpg", "stackgres", "percona"}
 )
 TOLERANCE = 1.25
+SKEW_NOTICED, SKEW_HIGH = timedelta(seconds=30), timedelta(minutes=5)
+"""From which differences on clocks are told to differ."""
 
 
 class Grade(enum.Enum):

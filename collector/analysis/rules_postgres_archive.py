@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -18,6 +19,10 @@ _IN_FLIGHT = 2
 _SLOT_RETAINS = 2 * 1024**3
 _SLOT_NOTICED = 256 * 1024**2
 _SLOT_SHARE = 0.1
+# The names that the manuals of tools give to the slots through which they receive WAL.
+_OF_BACKUPS = re.compile(
+    r"barman|backup|receive_?wal|(?:^|_)wal_?(?:receiver|archiver|archive|g)(?:_|$)", re.IGNORECASE
+)
 
 
 def backlog(case: Case) -> Iterator[Mark]:
@@ -184,11 +189,16 @@ def slots(case: Case) -> Iterator[Mark]:
     smallest = min((one.size for one in case.cluster.volumes), default=0)
     for at, one in enumerate(primary.slots):
         if one.wal_status in ("lost", "unreserved"):
+            # A standby is made anew from the server; what a backup tool has lost is a hole in its archive.
+            hole = one.wal_status == "lost" and bool(_OF_BACKUPS.search(one.name))
+            told = "; by its name it fetched WAL for backups" if hole else ""
             yield Mark(
                 rule="CND-PG-027",
-                grade=Grade.HIGH,
-                summary=f"the replication slot {one.name} is {one.wal_status}: its consumer cannot go on",
+                grade=Grade.CRITICAL if hole else Grade.HIGH,
+                summary=f"the replication slot {one.name} is {one.wal_status}: its consumer "
+                f"cannot go on{told}",
                 pointer=case.server(f"/slots/{at}"),
+                confidence=Confidence.INFERRED if hole else Confidence.PROVEN,
             )
         elif not one.active and one.retained and one.retained > _SLOT_NOTICED:
             share = bool(smallest) and one.retained > _SLOT_SHARE * smallest

@@ -57,10 +57,9 @@ def does_nothing(case: Case) -> Iterator[Mark]:
     }
     if kind in words:
         claimed = bool(case.physical) or kind == EMPTY
-        grade = Grade.HIGH if kind == SWALLOWS else Grade.CRITICAL
         yield Mark(
             rule="CND-PG-017",
-            grade=grade if claimed else Grade.INFO,
+            grade=Grade.CRITICAL if claimed else Grade.INFO,
             summary=words[kind],
             pointer=case.server("/settings/archive_command"),
         )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from collector.analysis.marks import Case, Check, Grade, Mark, median
+from collector.analysis.marks import SKEW_HIGH, SKEW_NOTICED, Case, Check, Grade, Mark, median
 from collector.core.clock import rfc3339
 from collector.core.text import counted, human_age, human_bytes
 from collector.findings import Confidence
-from collector.postgres import cron
+from collector.postgres import barman, cron
 from collector.postgres.model import Backup
 
 _COLLAPSE, _SHRUNK = 0.5, 0.8
@@ -18,7 +18,8 @@ _COMPARABLE = frozenset({"full", "base", "logical", "snapshot"})
 _SMALL = 1024 * 1024
 _STUCK_INTERVALS = 2
 _DAMAGE = {"page_checksum": "holds pages whose checksum is wrong", "verify": "did not pass verification"}
-_FUTURE = timedelta(seconds=30)
+# Older releases of this tool state when a backup ended without a zone: hours may be nothing but the zone.
+_ZONELESS = frozenset({barman.CLOUD})
 _TESTED = timedelta(days=90)
 _NEW = timedelta(days=1)
 _LATE = timedelta(minutes=5)
@@ -279,7 +280,9 @@ def restore_tests(case: Case) -> Iterator[Mark]:
         since = f" since {rfc3339(latest)}" if latest else ""
         yield Mark(
             rule="CND-PG-033",
-            grade=Grade.INFO,
+            # Restores are tested elsewhere as a rule and leave nothing here, so that none is seen says
+            # little; a test that was seen and is long past says that testing has stopped.
+            grade=Grade.MEDIUM if latest else Grade.INFO,
             summary=f"no restore test is known{since}: no backup here is proven to restore",
             confidence=Confidence.UNKNOWN,
             pointer="/restores",
@@ -288,13 +291,19 @@ def restore_tests(case: Case) -> Iterator[Mark]:
 
 def from_the_future(case: Case) -> Iterator[Mark]:
     """A backup ends later than the database's clock says it is."""
-    for at, one in enumerate(case.cluster.backups):
-        if one.stop and one.stop - case.now > _FUTURE:
+    ahead = [
+        (one.stop - case.now, one.tool not in _ZONELESS, at)
+        for at, one in enumerate(case.cluster.backups)
+        if one.stop
+    ]
+    for zoned in (True, False):
+        skew, _, at = max((one for one in ahead if one[1] is zoned), default=(timedelta(0), zoned, 0))
+        if skew > SKEW_NOTICED:
             yield Mark(
                 rule="CND-PG-037",
-                grade=Grade.MEDIUM,
-                summary=f"backup {one.id} ends {human_age((one.stop - case.now).total_seconds())} "
-                "in the future",
+                grade=Grade.HIGH if zoned and skew > SKEW_HIGH else Grade.MEDIUM,
+                summary=f"backup {case.cluster.backups[at].id} ends {human_age(skew.total_seconds())} "
+                "in the future" + ("" if zoned else ", if the time it states is UTC"),
                 pointer=f"/backups/{at}",
             )
             return

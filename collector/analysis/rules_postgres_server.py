@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from collector.analysis.marks import Case, Check, Grade, Mark
+from collector.analysis.marks import SKEW_HIGH, SKEW_NOTICED, Case, Check, Grade, Mark
 from collector.core.text import counted, human_age, human_bytes
 from collector.postgres.model import Step
 
 _XID_NOTICED, _XID_CRITICAL = 1_000_000_000, 1_600_000_000
-_SKEW_NOTICED, _SKEW_HIGH = timedelta(seconds=30), timedelta(minutes=5)
 _EXCLUSIVE = timedelta(days=1)
 _FULL = ((0.95, Grade.CRITICAL), (0.90, Grade.HIGH), (0.80, Grade.MEDIUM))
 _TARGETS = ("recovery_target", "recovery_target_time", "recovery_target_name", "recovery_target_xid")
@@ -85,11 +84,11 @@ def clock(case: Case) -> Iterator[Mark]:
     for at, one in enumerate(case.cluster.servers):
         if one.clock and one.asked_at:
             skew = one.clock - one.asked_at
-            if abs(skew) > _SKEW_NOTICED:
+            if abs(skew) > SKEW_NOTICED:
                 ahead = "ahead of" if skew > timedelta(0) else "behind"
                 yield Mark(
                     rule="CND-PG-037",
-                    grade=Grade.HIGH if abs(skew) > _SKEW_HIGH else Grade.MEDIUM,
+                    grade=Grade.HIGH if abs(skew) > SKEW_HIGH else Grade.MEDIUM,
                     summary=f"the database's clock is {human_age(abs(skew).total_seconds())} "
                     f"{ahead} the collector's",
                     pointer=f"/servers/{at}/clock",

@@ -9,12 +9,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from collector.analysis.marks import Grade
 from collector.analysis.rules_postgres import judge
 from collector.postgres import barman, pgbackrest
 from collector.postgres.decode import OutputError
 from collector.postgres.dumpfile import Content
 from collector.postgres.dumpfile import judge as judge_dump
-from collector.postgres.model import Cluster, Server
+from collector.postgres.model import Backup, Cluster, Restore, Server
 from collector.postgres.psql import Answers, server_of
 from tests.lib import pgsamples as pg
 
@@ -191,6 +192,58 @@ def test_an_old_backup_is_old_and_a_very_old_one_worse() -> None:
     assert pg.verdicts(found, now=datetime(2026, 11, 21, 15, tzinfo=UTC)) == {}
     assert pg.verdicts(found, now=datetime(2026, 11, 22, 0, tzinfo=UTC)) == {"PG-003": HIGH}
     assert pg.verdicts(found, now=datetime(2026, 11, 24, 0, tzinfo=UTC)) == {"PG-003": CRITICAL}
+
+
+@pytest.mark.parametrize("end", ["|| true", "; true"])
+def test_a_command_that_hides_its_failures_is_as_bad_as_one_that_keeps_nothing(end: str) -> None:
+    hidden = pg.server(settings={"archive_command": f"pgbackrest archive-push %p {end}"})
+    found = pg.info("pgbackrest/08-info-full-diff-incr.out")
+    assert pg.verdicts(pg.asked(found, hidden)) == {"PG-017": CRITICAL}
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "grade"),
+    [
+        ("barman", "lost", CRITICAL),
+        ("pg_receivewal_nightly", "lost", CRITICAL),
+        ("wal_g", "lost", CRITICAL),
+        ("barman", "unreserved", HIGH),
+        ("standby1", "lost", HIGH),
+        ("walgreen", "lost", HIGH),
+    ],
+)
+def test_a_slot_that_a_backup_tool_lost_is_worse_than_a_standbys(name: str, status: str, grade: str) -> None:
+    slot = {"slot_name": name, "slot_type": "physical", "active": False, "wal_status": status}
+    assert pg.verdicts(pg.cluster(servers=(pg.server(slots=slot),))) == {"PG-027": grade}
+
+
+@pytest.mark.parametrize(
+    ("tool", "ahead", "expected"),
+    [
+        ("pgbackrest", timedelta(seconds=20), {}),
+        ("pgbackrest", timedelta(minutes=4), {"PG-037": MEDIUM}),
+        ("pgbackrest", timedelta(minutes=6), {"PG-037": HIGH}),
+        ("barman-cloud", timedelta(hours=2), {"PG-037": MEDIUM}),
+    ],
+)
+def test_a_backup_from_the_future_is_graded_by_how_far(
+    tool: str, ahead: timedelta, expected: dict[str, str]
+) -> None:
+    ends = tuple(
+        Backup(tool=tool, id=name, kind="full", state="good", stop=pg.NOW + skew)
+        for name, skew in (("a", timedelta(seconds=20)), ("b", ahead))
+    )
+    assert pg.verdicts(pg.cluster(backups=ends)) == expected
+
+
+@pytest.mark.parametrize(("days", "grade"), [(None, Grade.INFO), (100, Grade.MEDIUM), (10, None)])
+def test_restore_tests_that_stopped_say_more_than_none_seen(days: int | None, grade: Grade | None) -> None:
+    found = pg.info("pgbackrest/08-info-full-diff-incr.out")
+    if days:
+        at = pg.NOW - timedelta(days=days)
+        found = replace(found, restores=(Restore(kind="Restore", name="r", result="succeeded", at=at),))
+    grades = [mark.grade for mark in judge(pg.case(found)) if mark.rule == "CND-PG-033"]
+    assert grades == ([grade] if grade else [])
 
 
 def test_a_dump_is_judged_alike_by_its_head_and_end() -> None:
