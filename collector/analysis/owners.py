@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from collector.analysis.context import RuleContext
 from collector.analysis.evidence import BundleView, Item
+from collector.analysis.routes import INGRESS_GROUPS, services_of
 from collector.bundle import layout
 from collector.findings import Owner, Subject
 from collector.records.access import mapping, sequence, string
@@ -38,7 +39,34 @@ def _owner(view: BundleView, kind: str, item: Item) -> Owner:
     for key in ((kind, item.namespace, item.name), *above):
         if key in shipped:
             return shipped[key]
-    return _by_labels(view, item)
+    found = _by_labels(view, item)
+    if found is Owner.UNKNOWN and kind == "Certificate":
+        secret = string(mapping(item.body, "spec"), "secretName")
+        return view.once(_shown_by_ingresses).get((item.namespace, secret), Owner.UNKNOWN)
+    return found
+
+
+def _shown_by_ingresses(view: BundleView) -> dict[tuple[str, str], Owner]:
+    """Returns whose the Ingresses are that show each Secret's certificate: one owner's, or nobody's."""
+    owners: dict[tuple[str, str], set[Owner]] = {}
+    for group in INGRESS_GROUPS:
+        for item in view.objects("ingresses", group):
+            for entry in sequence(mapping(item.body, "spec"), "tls"):
+                if secret := string(entry, "secretName"):
+                    owners.setdefault((item.namespace, secret), set()).add(_of_ingress(view, item))
+    return {place: next(iter(found)) for place, found in owners.items() if len(found) == 1}
+
+
+def _of_ingress(view: BundleView, item: Item) -> Owner:
+    """Returns an Ingress' owner; what leads to Conductor's Services and nowhere else serves Conductor."""
+    owner = _owner(view, "Ingress", item)
+    own = view.once(_services)
+    behind = {own.get((item.namespace, name)) for name in services_of(item)}
+    return Owner.CONDUCTOR if owner is Owner.UNKNOWN and behind == {Owner.CONDUCTOR} else owner
+
+
+def _services(view: BundleView) -> dict[tuple[str, str], Owner]:
+    return {(item.namespace, item.name): _owner(view, "Service", item) for item in view.objects("services")}
 
 
 def _by_labels(view: BundleView, item: Item) -> Owner:

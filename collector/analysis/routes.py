@@ -12,7 +12,8 @@ from collector.findings import Evidence
 from collector.records import Json
 from collector.records.access import integer, mapping, sequence, string
 
-_GROUPS = ("networking.k8s.io", "extensions")
+INGRESS_GROUPS = ("networking.k8s.io", "extensions")
+"""Where servers list Ingresses; old ones list the same objects in both."""
 _NO_ENDPOINTS_NEEDED = "ExternalName"
 _MAX_SERVICES = 20_000
 _MAX_PODS = 20
@@ -54,7 +55,7 @@ class DeadEnd:
 def ingresses(view: BundleView, namespaces: tuple[str, ...]) -> Iterator[Item]:
     """Yields the Ingresses of these namespaces, without those that cert-manager makes for a challenge."""
     seen: set[Place] = set()
-    for group in _GROUPS:
+    for group in INGRESS_GROUPS:
         for item in view.objects("ingresses", group):
             place = item.namespace, item.name
             owners = sequence(mapping(item.body, "metadata"), "ownerReferences")
@@ -64,6 +65,11 @@ def ingresses(view: BundleView, namespaces: tuple[str, ...]) -> Iterator[Item]:
                 continue
             seen.add(place)
             yield item
+
+
+def services_of(ingress: Item) -> frozenset[str]:
+    """Returns the names of the Services that an Ingress leads to."""
+    return frozenset(name for _, backend in _backends(ingress) if (name := _target(backend)[0]))
 
 
 def dead_ends(view: BundleView, ingress: Item) -> Iterator[DeadEnd]:

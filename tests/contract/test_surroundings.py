@@ -22,7 +22,7 @@ CORE = tuple(
     if c.name in ("workloads", "cluster", "resources", "conductor", "versions", "itself")
 )
 RULES = ("CND-APP-005", "CND-APP-006", "CND-STO", "CND-ING", "CND-TLS")
-NOT_READY = {"CND-TLS-001 conductor-tls": ("fail", "undetermined", "C1 S2b")}
+NOT_READY = {"CND-TLS-001 conductor-tls": ("fail", "supported", "C1")}
 KNOWN = recording()
 SERVICES = "/api/v1/services"
 CLAIMS = "/api/v1/persistentvolumeclaims"

@@ -208,6 +208,45 @@ def test_what_another_release_brought_is_the_customers() -> None:
     assert finding.subject.owner is Owner.CUSTOMER
 
 
+def test_a_certificate_is_whose_the_ingresses_are_that_show_it() -> None:
+    files = troubled()
+    ingress = {"kind": "Ingress", "namespace": "conductor", "name": "web"}
+    files[layout.RELEASES]["releases"][0]["objects"].append(ingress)
+    files[CERTIFICATES][0]["spec"]["secretName"] = "web-tls"
+    path = "cluster-resources/ingress/conductor.json"
+    (shown,) = files[path]["items"]
+    shown["spec"]["tls"] = [{"hosts": ["a.example"], "secretName": "web-tls"}]
+
+    def owner() -> Owner:
+        (finding,) = (f for f in judge(files).findings if f.rule == "CND-TLS-001")
+        return finding.subject.owner
+
+    assert owner() is Owner.CONDUCTOR
+    beside = copy.deepcopy(shown)
+    beside["metadata"] |= {"name": "own"}
+    files[path]["items"].append(beside)
+    assert owner() is Owner.UNKNOWN
+    beside["metadata"] |= {"namespace": "shop"}
+    assert owner() is Owner.CONDUCTOR
+    shown["spec"]["tls"][0]["secretName"] = "other"
+    assert owner() is Owner.UNKNOWN
+
+
+@pytest.mark.parametrize(("other", "owner"), [("web", Owner.CONDUCTOR), ("shop", Owner.UNKNOWN)])
+def test_a_certificate_shown_for_conductors_services_alone_is_conductors(other: str, owner: Owner) -> None:
+    files = troubled()
+    files["cluster-resources/services/conductor.json"]["items"][0]["metadata"]["labels"] = {
+        "release": "conductor"
+    }
+    files[CERTIFICATES][0]["spec"]["secretName"] = "web-tls"
+    (shown,) = files["cluster-resources/ingress/conductor.json"]["items"]
+    shown["spec"]["tls"] = [{"secretName": "web-tls"}]
+    shown["spec"]["backend"] = {"serviceName": other, "servicePort": 80}
+    shown["spec"]["rules"] = []
+    (finding,) = (f for f in judge(files).findings if f.rule == "CND-TLS-001")
+    assert finding.subject.owner is owner
+
+
 def test_a_certificate_of_an_ingress_is_whose_the_ingress_is() -> None:
     files = troubled()
     ingress = {"kind": "Ingress", "namespace": "conductor", "name": "web"}
