@@ -5,6 +5,7 @@ from __future__ import annotations
 from collector.cli.parser import ENVIRONMENT, Parser
 
 TOKEN = ENVIRONMENT + "ERRBIT_TOKEN"
+TOKEN_PAGE = "copy it again from the user's own page in Errbit"
 POSTGRES_DSN = ENVIRONMENT + "POSTGRES_DSN"
 STORE_URL = ENVIRONMENT + "STORE_URL"
 _DEFAULT_REGION = "us-east-1"

@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
             spec=load_spec(),
             errbit=ErrbitSettings(
                 url=scene.receiver_url,
-                key=Secret(scene.key),
+                key=Secret(scene.key, "the demo's Errbit API key"),
                 environment="demo",
                 hostname=arguments.label,
                 spool_dir=dest / "conductor-diag-spool",

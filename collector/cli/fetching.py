@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from collector.cli.bundleflags import TOKEN
+from collector.cli.bundleflags import TOKEN, TOKEN_PAGE
 from collector.cli.collect import duration
 from collector.cli.whereto import check_address, secret_from, size_of
 from collector.core.clock import SystemClock
@@ -68,7 +68,7 @@ def user_token(path: str) -> Secret:
             why=f"neither --token-file nor {TOKEN} holds one",
             hint="try: --token-file FILE; the token stands on a user's own page in Errbit",
         )
-    return Secret(token, "the user's token")
+    return Secret(token, "the user's token", hint=TOKEN_PAGE)
 
 
 def _decrypted(found: Fetched, identity_file: str) -> Path:

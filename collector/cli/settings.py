@@ -21,6 +21,7 @@ from collector.imports import Offline, open_directory
 from collector.kube.config import ConnectionOptions
 from collector.spec import Limits, Logs, Spec, load_spec
 
+_ERRBIT_PAGE = "copy it again from the application's page in Errbit"
 _SPOOL = "conductor-diag-spool"
 _KEY = ENVIRONMENT + "ERRBIT_KEY"
 # The flags that decide where what was kept lies and goes, with the values that need not be said.
@@ -123,7 +124,7 @@ def errbit_settings(arguments: argparse.Namespace) -> ErrbitSettings | None:
     check_address("--errbit-url", arguments.errbit_url, arguments)
     return ErrbitSettings(
         url=arguments.errbit_url,
-        key=Secret(_key(arguments.errbit_key_file)),
+        key=Secret(_key(arguments.errbit_key_file), "the Errbit API key", hint=_ERRBIT_PAGE),
         environment=arguments.errbit_environment,
         hostname=arguments.label,
         ca_file=Path(arguments.errbit_ca_file) if arguments.errbit_ca_file else None,

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from collector.cli.bundleflags import POSTGRES_DSN, STORE_URL, TOKEN
+from collector.cli.bundleflags import POSTGRES_DSN, STORE_URL, TOKEN, TOKEN_PAGE
 from collector.core import quantity
 from collector.core.errors import UsageError
 from collector.delivery import Secret, StoreSettings, UploadSettings
@@ -31,7 +31,7 @@ def upload_settings(arguments: argparse.Namespace) -> UploadSettings | None:
         return None
     key = arguments.upload_key_file
     return UploadSettings(
-        key=Secret(secret_from(key, "the API key for bundles")) if key else None,
+        key=Secret(secret_from(key, "the API key for bundles"), "the API key for bundles") if key else None,
         recipient=arguments.upload_recipient,
         max_bytes=size_of("--upload-max-size", arguments.upload_max_size),
         chunk_bytes=size_of("--upload-chunk-size", arguments.upload_chunk_size),
@@ -47,7 +47,7 @@ def errbit_source(arguments: argparse.Namespace) -> ErrbitSource | None:
     if arguments.errbit_source_url:
         check_address("--errbit-source-url", arguments.errbit_source_url, arguments)
     return ErrbitSource(
-        token=Secret(token, "the user's token"),
+        token=Secret(token, "the user's token", hint=TOKEN_PAGE),
         url=arguments.errbit_source_url,
         ca_file=Path(arguments.errbit_ca_file) if arguments.errbit_ca_file else None,
         allow_http=arguments.errbit_allow_http,

@@ -9,6 +9,8 @@ from collector.core.errors import UsageError
 _VISIBLE = re.compile(r"[!-~]+")
 _SPACED = re.compile(r"[!-~]+( +[!-~]+)*")
 
+_COPY = "copy it again, whole and alone, from where it was issued"
+
 
 class Secret:
     """A value that ``repr``, ``str``, formatting, copying and pickling never show.
@@ -16,6 +18,7 @@ class Secret:
     Args:
         value: visible ASCII characters, at least one and at most ``longest``.
         what: what it is, for the error's words.
+        hint: what to do about one that is not usable; by default, to copy it again.
         longest: the limit.
         spaced: spaces may stand between the characters.
 
@@ -25,14 +28,20 @@ class Secret:
     __slots__ = ("_value",)
 
     def __init__(
-        self, value: str, what: str = "the Errbit API key", *, longest: int = 512, spaced: bool = False
+        self,
+        value: str,
+        what: str = "the secret",
+        *,
+        hint: str = _COPY,
+        longest: int = 512,
+        spaced: bool = False,
     ) -> None:
         if len(value) > longest or not (_SPACED if spaced else _VISIBLE).fullmatch(value):
             raise UsageError(
                 f"{what} is not usable",
                 why=f"it must be 1 to {longest} visible ASCII characters"
                 f"{' on one line' if spaced else ' without spaces'}",
-                hint="copy it again from where it was issued, such as the application's page in Errbit",
+                hint=hint,
             )
         self._value = value
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import re
+import shlex
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -81,7 +82,7 @@ class YamlFile:
             raise error(
                 f"cannot read {path}",
                 why=cause.strerror or str(cause),
-                hint="try: the same command without it, which takes the shipped file",
+                hint=f"check the path, and that this user may read it: ls -l {shlex.quote(str(path))}",
             ) from cause
         if len(self.data) > _MAX_BYTES:
             raise error(f"{path} is too large", why=f"the limit is {_MAX_BYTES} bytes")

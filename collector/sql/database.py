@@ -13,6 +13,7 @@ from collector.core.extra import library
 from collector.core.secret import Secret
 
 _LONGEST = 4096
+_ONE_LINE = "write the DSN alone on one line, such as: host=NAME dbname=NAME user=NAME sslmode=verify-full"
 _WEAK = ("disable", "allow")
 _LOCAL = re.compile(r"|localhost|127(\.\d{1,3}){3}|::1|[/@].*")
 _KINDS = (r"[a-z]", r"[A-Z]", r"[0-9]", r"[^a-zA-Z0-9]")
@@ -36,7 +37,7 @@ class Database:
     """
 
     def __init__(self, dsn: str) -> None:
-        self._dsn = Secret(dsn, "the database's DSN", longest=_LONGEST, spaced=True)
+        self._dsn = Secret(dsn, "the database's DSN", hint=_ONE_LINE, longest=_LONGEST, spaced=True)
         self._parts = _parts(dsn)
         if self.sslmode in _WEAK and not self.local:
             raise UsageError(

@@ -9,7 +9,7 @@ import pytest
 from collector.cli import baseline, catalogue
 from collector.core.errors import UsageError
 from tests.lib.clusters import connection
-from tests.lib.podexec import STDERR, STDOUT, Session, exec_server, failure
+from tests.lib.podexec import STDERR, STDOUT, Behaviour, Session, exec_server, failure
 
 REFUSED = b'psql: error: FATAL:  database "conductor" does not exist'
 BROKEN_OFF = b'@@version\n{"name": "150020"}\n@@=version 00000\n'
@@ -42,7 +42,7 @@ def broken_off(session: Session) -> None:
     ids=["gone", "denied", "refused", "no psql", "broken off"],
 )
 def test_a_catalogue_that_did_not_come_says_why(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, behaviour: object, status: int, why: str, hint: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, behaviour: Behaviour, status: int, why: str, hint: str
 ) -> None:
     file = tmp_path / "baseline"
     words = ["make", "--pod", "conductor/postgres-0", "--database", "conductor", str(file)]

@@ -67,6 +67,12 @@ def test_on_this_machine_encryption_may_be_off(place: str) -> None:
     assert Database(f"{place} user=u sslmode=disable").local
 
 
+def test_a_dsn_of_two_lines_is_told_what_a_dsn_looks_like() -> None:
+    with pytest.raises(UsageError) as caught:
+        Database("host=db\nuser=u")
+    assert caught.value.hint.startswith("write the DSN alone on one line, such as: host=NAME")
+
+
 def test_a_database_shows_nothing_of_itself() -> None:
     named = Database(DSN)
     assert f"{named} {named!r} {named.dsn}" == "Database(***) Database(***) Secret(***)"

@@ -35,6 +35,13 @@ def refusal(folder: Path, text: str) -> SpecError:
     return caught.value
 
 
+def test_a_file_that_is_not_there_is_looked_for_and_not_left_out(tmp_path: Path) -> None:
+    with pytest.raises(SpecError) as caught:
+        load_spec(tmp_path / "my spec.yaml")
+    assert caught.value.hint.endswith(f": ls -l '{tmp_path}/my spec.yaml'")
+    assert "without" not in caught.value.hint
+
+
 def test_the_shipped_spec_states_the_defaults() -> None:
     assert load_spec() == Spec()
 
