@@ -52,17 +52,23 @@ def _platform_version(kind: Platform, host: Hosting, platform: Json) -> Iterator
     """Yields the platform itself among the versions: stated, narrowed down, or not known."""
     if kind not in (Platform.KONVOY_1, Platform.DKP_2):
         return
-    narrowed = "the only one that fits what runs" if len(host.possible) == 1 else "nothing states it"
-    if len(host.possible) > 1:
-        narrowed = f"one of {', '.join(host.possible)} by what runs"
     yield VersionFact(
         component="platform",
         version=host.version,
         confidence=host.confidence,
-        source=string(platform, "version_source") or narrowed,
+        source=string(platform, "version_source") or _narrowed(host),
         subject=Subject(kind="Cluster", name=kind.value, owner=Owner.PLATFORM),
         evidence=(Evidence(path=layout.VERSIONS, pointer="/platform"),),
     )
+
+
+def _narrowed(host: Hosting) -> str:
+    """Returns how the release is known where no proof of it is named."""
+    if host.confidence is Confidence.PROVEN:
+        return "stated"
+    if len(host.possible) == 1:
+        return f"not stated, but no release other than {host.version} fits what runs"
+    return f"could be {', '.join(host.possible)} by what runs" if host.possible else "nothing states it"
 
 
 def _versions(document: Json) -> Iterator[VersionFact]:

@@ -154,6 +154,27 @@ def test_the_platforms_place_in_the_window(version: str, outcome: Outcome | None
     assert found == ([outcome] if outcome else [])
 
 
+@pytest.mark.parametrize(
+    ("version", "running", "says"),
+    [
+        ("1.5", (), ("Konvoy 1.5 is outside", "; stated)")),
+        (
+            "",
+            (("cert-manager", "0.10.1"),),
+            ("Konvoy 1.5 is outside", "; not stated, but no release other than 1.5 fits what runs)"),
+        ),
+        ("", (), ("Konvoy is outside", "; could be 1.5, 1.6, 1.7 by what runs)")),
+    ],
+)
+def test_a_platform_could_be_a_release_only_where_several_fit(
+    version: str, running: tuple[tuple[str, str], ...], says: tuple[str, str]
+) -> None:
+    files = versions(("kubernetes", "1.17.11"), *running, kind="konvoy_1", version=version)
+    (finding,) = (f for f in judge(files).findings if f.rule == "CND-PLT-001")
+    assert finding.summary.startswith(says[0])
+    assert finding.summary.endswith(says[1])
+
+
 def altered(*differences: dict[str, str], **changes: Any) -> dict[str, Json]:
     compared = {
         "kind": "Deployment",
