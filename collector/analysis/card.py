@@ -16,10 +16,12 @@ from collector.core.text import human_bytes
 from collector.findings import BackupCard, Outcome
 from collector.postgres import cron, wal
 from collector.records import Json
-from collector.records.access import integer, sequence, string
+from collector.records.access import integer, sequence, string, strings
 
 _STALE = frozenset({"CND-PG-003", "CND-PG-005", "CND-PG-006"})
 _FORMER = 5
+# What a server answers tells of its WAL, and of no backup.
+_SERVER_ONLY = "psql"
 
 
 def backup_card(context: RuleContext) -> BackupCard | None:
@@ -38,7 +40,7 @@ def backup_card(context: RuleContext) -> BackupCard | None:
     good = _latest([last_good(context), *(case.last_good for case in cases)])
     window = _window(cases)
     return BackupCard(
-        state=_state(context, schedules, cases, good),
+        state=_state(context, document, cases, good),
         jobs=(
             *(f"{string(s, 'namespace')}/{string(s, 'name')}" for s in schedules),
             *(f"{plan.namespace}/{plan.name}" for case in cases for plan in case.cluster.plans),
@@ -72,7 +74,8 @@ def _newest_run(context: RuleContext, schedules: list[Json]) -> tuple[datetime |
     return parse_rfc3339(run.get("point")), result, string(run, "reason")
 
 
-def _state(context: RuleContext, schedules: list[Json], cases: list[Case], good: datetime | None) -> str:
+def _state(context: RuleContext, document: Json, cases: list[Case], good: datetime | None) -> str:
+    schedules = sequence(document, "schedules")
     marks = {
         mark.rule: mark.grade
         for case in cases
@@ -83,13 +86,19 @@ def _state(context: RuleContext, schedules: list[Json], cases: list[Case], good:
         c.cluster.backups or c.cluster.repositories or c.cluster.plans or c.cluster.dumps for c in cases
     )
     if not schedules and not known:
-        return "none"
+        return "none" if _looked(document, cases) else "undetermined"
     denied = any(one.outcome is Outcome.FAIL for one in success_denied(context))
     if any(latest_failed(context)) or denied or marks.keys() - _STALE:
         return "failing"
     if any(stale(context)) or marks:
         return "stale"
     return "ok" if good else "unknown"
+
+
+def _looked(document: Json, cases: list[Case]) -> bool:
+    """True if backups would have been seen: as CronJobs, or by a command that looked for tools and dumps."""
+    steps = (step for case in cases for step in case.cluster.steps if not step.name.startswith(_SERVER_ONLY))
+    return "cronjobs.batch" in strings(document, "looked_at") or any(step.status == "ok" for step in steps)
 
 
 def _latest(moments: Iterable[datetime | None]) -> datetime | None:

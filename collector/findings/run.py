@@ -92,7 +92,10 @@ class RunInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class BackupCard:
-    """The state of Postgres backups in one glance. ``state`` is ok, stale, failing, none or unknown.
+    """The state of Postgres backups in one glance.
+
+    ``state`` is ok, stale, failing, none (looked for and not found), undetermined (nothing could be looked
+    at) or unknown (there are some, and how good they are is not known).
 
     ``objective_seconds`` is the recovery point objective the ages are held against. ``restore_test`` is
     ``unknown`` unless evidence of a restore was seen: a backup nobody restored is not proven.

@@ -16,6 +16,7 @@ from collector.bundle import layout
 from collector.core.clock import rfc3339
 from collector.findings import Finding, Impact, Outcome, Owner
 from collector.records import Json
+from collector.report.words import load_words
 from tests.lib.evidence import MemoryEvidence
 
 NOW = datetime(2026, 11, 20, 16, tzinfo=UTC)
@@ -229,6 +230,30 @@ def test_backups_are_held_against_objective_and_schedule(
     assert card is not None
     assert card.state == state
     assert card.restore_test == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("looked_at", "steps", "state"),
+    [
+        (["cronjobs.batch"], [], "none"),
+        ([], [{"name": "tools", "status": "ok"}], "none"),
+        ([], [{"name": "psql over the network", "status": "ok"}], "undetermined"),
+        ([], [{"name": "psql", "status": "denied"}], "undetermined"),
+        ([], [{"name": "asking inside the database's pods", "status": "skipped"}], "undetermined"),
+        ([], [], "undetermined"),
+    ],
+)
+def test_the_card_says_none_only_after_looking(
+    looked_at: list[str], steps: list[dict[str, str]], state: str
+) -> None:
+    files = backups(schedules=[], looked_at=looked_at)
+    files[layout.CLUSTERS] = {"clusters": [{"namespace": "conductor", "name": "db", "steps": steps}]}
+    card = judge(files).backup
+    assert card is not None
+    assert card.state == state
+    words = load_words().backup_state(state)
+    assert words.word.startswith("NOT DETERMINED (" if state == "undetermined" else "NONE FOUND")
+    assert ("--allow-exec" in words.word) is (state == "undetermined")
 
 
 def test_no_backup_is_said_only_after_looking() -> None:
