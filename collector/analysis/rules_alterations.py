@@ -22,11 +22,15 @@ _RECORD_NEEDS = (
     "conductor-diag collect --read-helm-secrets -n NAMESPACE (configs/kubernetes/helm-secrets.yaml)"
 )
 _WORDS = {
-    "code": ("CND-ALT-002", "mounts or runs what its release does not"),
+    "code": ("CND-ALT-002", "mounts something over the application's code that its release does not"),
     "command": ("CND-ALT-003", "has another environment, command or arguments than its release states"),
     "resources": ("CND-ALT-005", "has other resources than its release states"),
     "placement": ("CND-ALT-005", "has other replicas or placement than its release states"),
+    "mount": ("CND-ALT-011", "has other mounts than its release states, none known to be over code"),
+    "container": ("CND-ALT-012", "has containers added to or taken from those of its release"),
+    "known": ("CND-ALT-013", "has what clusters add to any workload"),
 }
+_ADDITIONS = ("mount", "container", "known")
 
 
 def nothing_to_compare(context: RuleContext) -> Iterator[Finding]:
@@ -54,7 +58,7 @@ def nothing_to_compare(context: RuleContext) -> Iterator[Finding]:
 
 
 def other_fields(context: RuleContext) -> Iterator[Finding]:
-    """Mounts, environment, command, resources, replicas or placement are not those of the manifest."""
+    """Mounts, containers, environment, command, resources or placement are not those of the manifest."""
     for area, (rule, words) in _WORDS.items():
         for entry, changes in compared(context, area):
             fields = [string(change, "field") for change in changes]
@@ -66,7 +70,7 @@ def other_fields(context: RuleContext) -> Iterator[Finding]:
                 outcome=Outcome.WARN,
                 impact=Impact.INFO,
                 evidence=evidence(entry),
-                facts={"fields": str(len(fields))},
+                facts={"fields": str(len(fields))} | ({"addition": area} if area in _ADDITIONS else {}),
                 count=len(fields),
             )
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from collector.collectors.additions import Additions
 from collector.core import quantity
 from collector.records import Json
 from collector.records.access import mapping
@@ -28,8 +29,6 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
 }
 _AREAS = (
     ("image", re.compile(r"ontainers\[[^\]]*\]\.image$")),
-    ("code", re.compile(r"\.?(?:volumes|volumeMounts)(?:\[|\.|$)")),
-    ("code", re.compile(r"(?:initContainers|containers)\[[^\]]*\]$")),
     ("command", re.compile(r"\.(?:env|envFrom|command|args|workingDir)(?:\[|\.|$)")),
     ("resources", re.compile(r"\.resources(?:\.|$)")),
 )
@@ -40,7 +39,11 @@ _MAX_DEPTH = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """One field. ``area`` is image, code, command, resources or placement; values where they may be seen."""
+    """One field, with its values where they may be seen.
+
+    ``area`` is image, command, resources or placement, or one of what is mounted and added
+    (see ``additions``): code, mount, container or known.
+    """
 
     area: str
     field: str
@@ -75,9 +78,12 @@ def _essence(document: Json, scaled: bool) -> dict[str, Json]:
 
 
 def _compared(shipped: Json, live: Json) -> Iterator[tuple[str, Difference]]:
+    additions = Additions(mapping(shipped, "pods"), mapping(live, "pods"))
     for field, ours, theirs in _walk(shipped, live, "", load_defaults(), 0):
         name = field.removeprefix("pods.")
-        area = next((area for area, pattern in _AREAS if pattern.search(name)), "placement")
+        area = additions.area(name) or next(
+            (area for area, pattern in _AREAS if pattern.search(name)), "placement"
+        )
         shown = area in _SHOWN or name == "replicas"
         yield (
             name,

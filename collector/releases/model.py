@@ -211,6 +211,28 @@ class KnownImage(_Table, frozen=True, kw_only=True):
         return self.tag == tag and f"/{repository}".endswith(f"/{self.image}")
 
 
+class Mounts(_Table, frozen=True, kw_only=True):
+    """Absolute paths, each standing for all below it: the code's, and those that hold none anywhere.
+
+    ``code_folders`` are names of folders that hold code wherever they stand.
+    """
+
+    code: tuple[str, ...]
+    code_folders: tuple[str, ...]
+    known: tuple[str, ...]
+
+
+class Injected(_Table, frozen=True, kw_only=True):
+    """A container that an admission controller adds. ``image`` is the end of a repository's path."""
+
+    name: Annotated[str, Meta(min_length=1)]
+    image: Annotated[str, Meta(min_length=1)]
+
+    def matches(self, name: str, repository: str) -> bool:
+        """True if a container of that name and image (registry and all, no tag) is this one."""
+        return name == self.name and f"/{repository}".endswith(f"/{self.image}")
+
+
 class ConductorTable(_Table, frozen=True, kw_only=True):
     """configs/releases/conductor.yaml. The support page does not speak of ``before_support_page``."""
 
@@ -221,6 +243,8 @@ class ConductorTable(_Table, frozen=True, kw_only=True):
     images: tuple[KnownImage, ...] = ()
     before_support_page: tuple[Minor, ...]
     values: Values
+    mounts: Mounts
+    injected: tuple[Injected, ...]
 
 
 def _number(minor: str) -> tuple[int, ...]:

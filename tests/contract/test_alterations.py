@@ -64,6 +64,21 @@ def mounted(container: dict[str, Any]) -> None:
     container["volumeMounts"].append({"name": "tmp", "mountPath": "/app/lib/patch.rb"})
 
 
+def certified(container: dict[str, Any]) -> None:
+    container["volumeMounts"].append({"name": "tmp", "mountPath": "/etc/ssl/certs/corp-ca.crt"})
+
+
+def elsewhere(container: dict[str, Any]) -> None:
+    container["volumeMounts"].append({"name": "tmp", "mountPath": "/etc/passwd"})
+
+
+def beside(name: str, image: str) -> Callable[[dict[str, Any]], None]:
+    def add(spec: dict[str, Any]) -> None:
+        spec["template"]["spec"]["containers"].append({"name": name, "image": image})
+
+    return add
+
+
 @pytest.mark.parametrize(
     ("known", "expected"),
     [
@@ -78,6 +93,16 @@ def mounted(container: dict[str, Any]) -> None:
             {"CND-ALT-001 conductor-worker": ("unknown", "undetermined", "C4")},
         ),
         (web(mounted), {"CND-ALT-002 conductor-web": ("warn", "unsupported", "C4")}),
+        (web(certified), {"CND-ALT-013 conductor-web": ("warn", "undetermined", "")}),
+        (web(elsewhere), {"CND-ALT-011 conductor-web": ("warn", "undetermined", "C4")}),
+        (
+            deployment(beside("istio-proxy", "istio/proxyv2:1.9.1")),
+            {"CND-ALT-013 conductor-worker": ("warn", "undetermined", "")},
+        ),
+        (
+            deployment(beside("shell", "busybox")),
+            {"CND-ALT-012 conductor-worker": ("warn", "undetermined", "C4")},
+        ),
         (
             web(lambda c: c["env"].append({"name": "RAILS_LOG_LEVEL", "value": "debug"})),
             {"CND-ALT-003 conductor-web": ("warn", "undetermined", "C4")},
@@ -112,7 +137,20 @@ def mounted(container: dict[str, Any]) -> None:
         ),
     ],
     ids=[
-        *("image", "mirror", "mount", "environment", "command", "limit", "replicas", "placement"),
+        *(
+            "image",
+            "mirror",
+            "mount",
+            "certificate",
+            "elsewhere",
+            "sidecar",
+            "container",
+            "environment",
+            "command",
+            "limit",
+            "replicas",
+            "placement",
+        ),
         *("same amount", "restart"),
     ],
 )

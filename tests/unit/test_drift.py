@@ -89,11 +89,11 @@ def test_the_order_of_named_members_does_not_matter() -> None:
     assert found(workload({"env": env}), workload({"env": env[::-1]})) == []
 
 
-def test_a_container_that_was_added_or_taken_away_is_code() -> None:
+def test_a_container_that_was_added_or_taken_away_is_named() -> None:
     more = workload()
     more["spec"]["template"]["spec"]["containers"].append({"name": "shell", "image": "busybox"})
-    assert found(workload(), more) == [("code", "containers[shell]")]
-    assert found(more, workload()) == [("code", "containers[shell]")]
+    assert found(workload(), more) == [("container", "containers[shell]")]
+    assert found(more, workload()) == [("container", "containers[shell]")]
 
 
 def test_replicas_count_unless_something_scales_them() -> None:
