@@ -169,7 +169,7 @@ def waits(scope: str, clauses: str) -> dict[str, Verdict]:
     ("known", "expected"),
     [
         (pending(), waits("undetermined", "S2b")),
-        (pending(with_addon(KNOWN)), waits("secondary", "S2b S2")),
+        (pending(with_addon(KNOWN)), waits("unsupported", "V1 S0")),
         (pending(of_class("nfs.example.com/share")), waits("out_of_scope", "")),
         (pending(of_class("kubernetes.io/aws-ebs")), waits("undetermined", "S2b")),
         (pending(edits.without_konvoy(KNOWN)), waits("out_of_scope", "")),
@@ -369,7 +369,7 @@ def labelled(**labels: str) -> Callable[[Any], object]:
     ("labels", "scope"),
     [
         ({"release": "conductor"}, "supported"),
-        ({"kubeaddons.mesosphere.io/name": "opsportal"}, "secondary"),
+        ({"kubeaddons.mesosphere.io/name": "opsportal"}, "unsupported"),
         ({"app": "errbit"}, "undetermined"),
     ],
 )

@@ -99,12 +99,12 @@ def test_context_beside_proof_is_shown_and_only_the_proof_is_blamed() -> None:
         (["0.8.0"], "14"),
         (["1.1.0"], "38-release"),
         (["1.00"], "38-release"),
-        (["1.0.0", "1.1.0"], "38-release"),
-        (["1.0.0", "latest"], "38-release"),
-        (["latest"], "38-release"),
-        ([""], "38-release"),
+        (["1.0.0", "1.1.0"], "14-unknown"),
+        (["1.0.0", "latest"], "14-unknown"),
+        (["latest"], "14-unknown"),
+        ([""], "14-unknown"),
         (["", "1.0.0"], "14"),
-        (["99999999999999999.1"], "38-release"),
+        (["99999999999999999.1"], "14-unknown"),
     ],
 )
 def test_the_version_of_conductor(versions: list[str], row: str) -> None:
@@ -119,4 +119,4 @@ def test_another_components_version_is_not_conductors() -> None:
     other = replace(conductor_version("1.0.0"), component="traefik")
     cluster = replace(facts(Platform.NONE), versions=(other,))
     finding = Given(topic="backup.failed", facts={"tool": "release"}).finding()
-    assert judge(finding, cluster, POLICY).row == "38-release"
+    assert judge(finding, cluster, POLICY).row == "14-unknown"

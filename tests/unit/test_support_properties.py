@@ -104,6 +104,7 @@ def less_known(draw: st.DrawFn, finding: Finding) -> Finding:
     st.booleans(),
     st.booleans(),
     st.booleans(),
+    st.booleans(),
 )
 def test_knowing_less_never_decides_against_what_is_known(
     data: st.DataObject,
@@ -112,14 +113,14 @@ def test_knowing_less_never_decides_against_what_is_known(
     no_platform: bool,
     no_version: bool,
     no_environment: bool,
+    no_conductor: bool,
 ) -> None:
     """A verdict of supported or unsupported that is reached with facts removed is also the full verdict.
 
     Removed are, for every finding of the run at once: any of its own facts, its owner, its outcome; and of
-    the cluster: the platform, its version. So no prerequisite stops weighing because less is known of it.
-    Two things are not removed, by decision: whole findings (C1 asks for no version, so one that nobody could
-    read does not hold it back), and Conductor's own version (the policy is 1.1's page, and holds unless an
-    older Conductor is proven).
+    the cluster: the platform, its version, Conductor's version. So no prerequisite stops weighing because
+    less is known of it. Whole findings are not removed, by decision: C1 asks for no version, so one that
+    nobody could read does not hold it back.
     """
     lesser = replace(
         cluster,
@@ -127,6 +128,7 @@ def test_knowing_less_never_decides_against_what_is_known(
         platform_version="" if no_platform or no_version else cluster.platform_version,
         platform_window=Window.UNKNOWN if no_platform or no_version else cluster.platform_window,
         environment=Environment.UNKNOWN if no_environment else cluster.environment,
+        versions=() if no_conductor else cluster.versions,
     )
     reduced = [data.draw(less_known(finding)) for finding in run]
     full = classify(run, cluster, POLICY)
