@@ -146,8 +146,10 @@ def _out_of_order(rows: tuple[Row, ...]) -> Iterator[str]:
     for (at, row, step), (_, below, earlier) in itertools.combinations(known, 2):
         if earlier < step and below.scope is not row.scope and overlap(row, below):
             yield (
-                f"{_place(at, row)}: step {row.step} stands before step {below.step} of row {below.id}, "
-                f"which says {below.scope} of some of the same findings"
+                f"{_place(at, row)}: some findings match both this row, which says {row.scope}, and row "
+                f"{below.id} below it, which says {below.scope} and must be asked first (step {below.step} "
+                f"before step {row.step}). Move row {below.id} above row {row.id}, or say {row.scope} in row "
+                f"{below.id} too, or add a condition to row {row.id} that leaves its findings out"
             )
 
 

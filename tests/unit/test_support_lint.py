@@ -100,7 +100,21 @@ def test_an_order_that_contradicts_the_steps_is_a_problem() -> None:
     )
     rows.insert(exclusion, msgspec.structs.replace(moved, id="early"))
     found = said(msgspec.structs.replace(SHIPPED, rows=tuple(rows)), problem=True)
-    assert any("step conductor stands before step exclusion of row 60-code" in text for text in found)
+    (text,) = (text for text in found if "(row early)" in text and "row 60-code" in text)
+    assert "must be asked first (step exclusion before step conductor)" in text
+    assert "Move row 60-code above row early, or say supported in row 60-code too" in text
+
+
+def test_what_is_said_to_do_about_the_order_ends_the_problem() -> None:
+    rows = list(SHIPPED.rows)
+    at = next(at for at, row in enumerate(rows) if row.id == "37")
+    documented = rows.pop(at - 1)
+    assert documented.id == "37-documented"
+    rows[at - 1] = msgspec.structs.replace(rows[at - 1], scope="undetermined")
+    below = msgspec.structs.replace(SHIPPED, rows=(*rows[:at], documented, *rows[at:]))
+    assert any("Move row 37-documented above row 37" in text for text in said(below, problem=True))
+    above = msgspec.structs.replace(SHIPPED, rows=(*rows[: at - 1], documented, *rows[at - 1 :]))
+    assert said(above, problem=True) == []
 
 
 def test_a_fact_that_nobody_declared_and_a_value_it_never_has_are_problems() -> None:
