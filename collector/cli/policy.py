@@ -9,6 +9,7 @@ from pathlib import Path
 from collector.cli.parser import Parser
 from collector.cli.windowflags import add_window_flags, as_of_day
 from collector.core.errors import ExitStatus, PolicyError, UsageError
+from collector.core.text import counted
 from collector.findings import JudgedFinding, Report
 
 _LEAST, _MOST = 40, 100
@@ -125,7 +126,7 @@ def _lint(arguments: argparse.Namespace) -> int:
     problems = sum(remark.problem for remark in remarks)
     if problems:
         raise PolicyError(
-            f"{path} has {problems} problem(s)", hint="correct the lines that begin with PROBLEM"
+            f"{path} has {counted(problems, 'problem')}", hint="correct the lines that begin with PROBLEM"
         )
     return ExitStatus.OK
 
@@ -141,7 +142,7 @@ def _test(arguments: argparse.Namespace) -> int:
     failed = sum(bool(lines) for _, lines in results)
     if failed:
         raise PolicyError(
-            f"{failed} of {len(results)} cases come out otherwise than {arguments.file} says",
+            f"of {counted(len(results), 'case')}, {failed} came out otherwise than {arguments.file} says",
             hint="correct the case, or the row that it names",
         )
     return ExitStatus.OK

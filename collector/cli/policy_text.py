@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from collector.core.text import counted, display
-from collector.findings import Clause, Facts, Finding
+from collector.findings import Clause, Facts
 from collector.report.plain import NOT_STATED, severities
 from collector.support import Explanation, Policy, Remark
 from collector.support.explain import Attempt
 from collector.support.matching import Miss, topics
 from collector.support.model import PolicyFile, Row
 
-_LABEL = 14
+_LABEL = 17
 _UNKNOWN = "not known"
 
 
@@ -25,10 +26,10 @@ def explained(explanation: Explanation, facts: Facts, *, width: int) -> str:
         *_wrapped(finding.summary, width, indent=2),
         "",
         "Facts",
-        *_facts(finding, facts, width),
+        *_facts(explanation, facts, width),
         "",
         f"Rows tried for {display(finding.topic, 100)}, in order",
-        *(line for attempt in explanation.tried for line in _attempt(attempt, width)),
+        *(line for alike in _alike(explanation.tried) for line in _attempts(alike, width)),
     ]
     if not given.row:
         lines += _wrapped("no row matches: what no clause speaks of is undetermined", width, indent=2)
@@ -88,24 +89,42 @@ def tested(results: Iterable[tuple[str, Sequence[str]]], *, width: int) -> str:
     return _joined(lines)
 
 
-def _facts(finding: Finding, facts: Facts, width: int) -> Iterator[str]:
+def _facts(explanation: Explanation, facts: Facts, width: int) -> Iterator[str]:
+    finding, now = explanation.finding, explanation.situation
     window = f"{facts.platform_window}" + (f" ({facts.window_basis})" if facts.window_basis else "")
     stated = {
         "owner": finding.subject.owner.value,
         "platform": f"{facts.platform} {facts.platform_version}".strip(),
         "window": window,
         "environment": facts.environment.value,
+        "conductor_version": now.conductor_version,
         **{name: finding.facts[name] for name in sorted(finding.facts)},
     }
     for name, value in stated.items():
         yield from _wrapped(f"{name:<{_LABEL}} {value or _UNKNOWN}", width, indent=2, hang=_LABEL + 1)
 
 
-def _attempt(attempt: Attempt, width: int) -> Iterator[str]:
-    row = attempt.row
-    head = f"{row.id:<{_LABEL}} "
-    said = "; ".join(_said(miss) for miss in attempt.missed) or f"matches: {row.scope}"
-    yield from _wrapped(head + said, width, indent=2, hang=_LABEL + 1)
+def _alike(tried: Iterable[Attempt]) -> list[list[Attempt]]:
+    """Returns the rows by what first kept each from matching, in the order of the first of each."""
+    found: dict[tuple[str, str | None], list[Attempt]] = {}
+    for attempt in tried:
+        first = attempt.missed[0] if attempt.missed else None
+        found.setdefault((first.name, first.found) if first else ("", None), []).append(attempt)
+    return list(found.values())
+
+
+def _attempts(alike: Sequence[Attempt], width: int) -> list[str]:
+    """Returns a line for one row, or one for several with the condition that none of them meets."""
+    first, *rest = alike
+    if not rest:
+        said = "; ".join(_said(miss) for miss in first.missed) or f"matches: {first.row.scope}"
+        return _wrapped(f"{first.row.id:<{_LABEL}} {said}", width, indent=2, hang=_LABEL + 1)
+    miss = first.missed[0]
+    wanted = {value for attempt in alike for value in attempt.missed[0].wanted}
+    said = _said(replace(miss, wanted=tuple(sorted(wanted))))
+    ids = ", ".join(attempt.row.id for attempt in alike)
+    head = f"{counted(len(alike), 'row'):<{_LABEL}} "
+    return _wrapped(f"{head}{said}: {ids}", width, indent=2, hang=_LABEL + 1)
 
 
 def _said(miss: Miss) -> str:

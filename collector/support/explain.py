@@ -7,8 +7,12 @@ from dataclasses import dataclass
 
 from collector.findings import Classification, Facts, Finding
 from collector.support.classify import classify, flags_for, heaviest, raised_flags
-from collector.support.matching import Miss, misses, situation, topics
+from collector.support.matching import Miss, Situation, misses, situation, topics
 from collector.support.model import ANY_TOPIC, Policy, Row
+
+# What evidence can still show to be otherwise: what nobody found, and what prerequisites weigh.
+_OPEN = frozenset({None, "", "none", "undetermined", "unknown"})
+_KNOWN_BY_NONE = "platform"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,11 +28,14 @@ class Explanation:
     """Everything that led to one verdict.
 
     Attributes:
+        situation: what the rows looked at.
         tried: the rows of the finding's topic up to the one that decided, in order.
-        nearest: rows that would say something else if one single condition were otherwise.
+        nearest: rows that would say something else if one single condition were otherwise, and evidence could
+            still show it to be: a known owner or version stays what it is.
     """
 
     finding: Finding
+    situation: Situation
     classification: Classification
     tried: tuple[Attempt, ...]
     nearest: tuple[Attempt, ...]
@@ -46,11 +53,19 @@ def explain(finding: Finding, findings: Sequence[Finding], facts: Facts, policy:
     nearest = (
         attempt
         for attempt in attempts[:decided]
-        if len(attempt.missed) == 1 and attempt.row.scope is not verdict.scope
+        if len(attempt.missed) == 1 and is_open(attempt.missed[0]) and attempt.row.scope is not verdict.scope
     )
     return Explanation(
         finding=finding,
+        situation=now,
         classification=verdict,
         tried=tuple(attempts[: decided + 1]),
         nearest=tuple(nearest),
     )
+
+
+def is_open(miss: Miss) -> bool:
+    """True if more evidence could make the condition hold."""
+    if miss.name == _KNOWN_BY_NONE:
+        return miss.found == "unknown"
+    return miss.name == "flags" or miss.found in _OPEN

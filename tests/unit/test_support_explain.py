@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from collector.findings import Platform, Scope
+from collector.findings import Owner, Platform, Scope
 from collector.support import Explanation, explain, load_policy
+from collector.support.explain import is_open
+from collector.support.matching import Miss
 from tests.lib.policies import Case, Given, cases, facts
 
 POLICY = load_policy()
@@ -43,3 +45,34 @@ def test_of_two_equal_rules_each_subject_is_explained_by_itself() -> None:
     found = explain(findings[1], findings, facts(Platform.NONE), POLICY)
     assert found.finding.subject.name == "worker"
     assert found.classification.scope is Scope.SUPPORTED
+
+
+def near(platform: Platform, owner: Owner, **stated: str) -> set[str]:
+    finding = Given(topic="certificate.expired", owner=owner, facts=stated).finding()
+    return {
+        attempt.missed[0].name for attempt in explain(finding, [finding], facts(platform), POLICY).nearest
+    }
+
+
+def test_what_is_known_is_not_offered_as_what_would_change_the_verdict() -> None:
+    assert near(Platform.NONE, Owner.CUSTOMER) == set()
+    assert near(Platform.NONE, Owner.UNKNOWN) == {"owner"}
+    assert near(Platform.NONE, Owner.PLATFORM_APPLICATION) == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "found", "possible"),
+    [
+        ("platform", "unknown", True),
+        ("platform", "none", False),
+        ("owner", "conductor", False),
+        ("conductor_version", "", True),
+        ("conductor_version", "1.1", False),
+        ("flags", "unmet", True),
+        ("cause", None, True),
+        ("proof", "none", True),
+        ("tool", "release", False),
+    ],
+)
+def test_evidence_can_settle_what_is_open(name: str, found: str | None, possible: bool) -> None:
+    assert is_open(Miss(name=name, found=found, wanted=("x",))) is possible
