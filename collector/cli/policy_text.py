@@ -137,7 +137,7 @@ def _wish(miss: Miss) -> str:
 
 
 def _either(values: Sequence[str]) -> str:
-    named = [value or _UNKNOWN for value in values]
+    named = [value or "unknown" for value in sorted(values, key=lambda value: not value)]
     return " or ".join(filter(None, (", ".join(named[:-1]), named[-1])))
 
 

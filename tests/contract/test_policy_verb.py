@@ -54,6 +54,11 @@ def test_explain_folds_rows_that_fail_for_one_reason_and_offers_no_other_owner(
     assert "if owner were" not in out
 
 
+def test_explain_says_which_versions_a_row_asks_for(bundle: str, capsys: pytest.CaptureFixture[str]) -> None:
+    out = " ".join(said(capsys, "explain", bundle, "CND-PG-003").split())
+    assert "conductor_version is 4.2, not 0.8, 1.0 or unknown: 14, 14-unknown" in out
+
+
 def test_explain_as_of_another_day(bundle: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert "window is outside" in said(capsys, "explain", bundle, "CND-PLT-001")
     early = said(capsys, "explain", bundle, "CND-PLT-001", "--as-of", "2021-04-01")
