@@ -130,7 +130,8 @@ class Names:
         for at in range(len(words) - 1, -1, -1):
             kind = self._of_word(words[at])
             if kind is None and at and not self._plain(words, at):
-                kind = self._phrases.get(f"{words[at - 1]} {words[at]}")
+                phrase = f"{words[at - 1]} {words[at]}"
+                kind = self._phrases.get(phrase) or self._phrases.get(phrase.removesuffix("s"))
             if kind is not None:
                 return kind
             if not broad and words[at] not in self._tails and not words[at].isdigit():

@@ -22,6 +22,7 @@ from collector.redaction.places import Place
 Kind = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{1,40}$")]
 EncodedWord = Annotated[str, msgspec.Meta(min_length=3)]
 _BARE = "value_bare"
+_DEEPEST_FRAGMENT = 3
 _FRAGMENT = re.compile(r"\{\{(\w+)\}\}")
 
 
@@ -169,6 +170,9 @@ class NamedRule:
             if told and value:
                 after = max(after, value.end())
                 bare = self.prose and value.lastgroup == _BARE
+                if self.names.harmless(value[0].decode("latin-1")):  # a list in its brackets: [FILTERED]
+                    found = self.pattern.search(line, after)
+                    continue
                 for start, end, cause in _value_spans(value, Cause(self.kind or told, self.id)):
                     if not self._harmless(line[start:end].decode("latin-1"), bare=bare):
                         yield start, end, cause
@@ -312,14 +316,16 @@ def _problem(rule: RuleText, literals: tuple[str, ...], value: re.Pattern[bytes]
 
 
 def _compiled(path: Path, rule: RuleText, pattern: str, fragments: dict[str, str]) -> re.Pattern[bytes]:
-    unknown = next((name for name in _FRAGMENT.findall(pattern) if name not in fragments), None)
+    written = pattern
+    for _ in range(_DEEPEST_FRAGMENT):
+        written = _FRAGMENT.sub(lambda found: fragments.get(found[1], found[0]), written)
+    unknown = next(iter(_FRAGMENT.findall(written)), None)
     if unknown:
         raise SpecError(
             f"{path} is not valid",
             why=f"rule {rule.id!r} uses {{{{{unknown}}}}}",
             hint=f"known fragments: {', '.join(sorted(fragments))}",
         )
-    written = _FRAGMENT.sub(lambda found: fragments[found[1]], pattern)
     try:
         return re.compile(written.encode())
     except re.error as error:

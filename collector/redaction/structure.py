@@ -17,7 +17,7 @@ from collector.redaction.errors import RedactionError
 from collector.redaction.gate import Gate
 from collector.redaction.marker import Marker
 from collector.redaction.rules import Rules
-from collector.redaction.survey import CARRIERS, DATA, MAX_DEPTH, SCALARS, SMALLEST_NUMBER, Memory, Survey
+from collector.redaction.survey import CARRIERS, DATA, MAX_DEPTH, SCALARS, Memory, Survey, is_long_number
 
 _HELM_RECORD = "release"
 _RELEASE = structural("compressed", "helm-release")
@@ -65,7 +65,7 @@ class Structure:
             value: any JSON; not changed.
             counts: takes the number of replacements by kind.
             level: how many strings of JSON this value was unpacked from.
-            numbers: replace whole numbers of four digits or more under a telling key as well: YAML makes
+            numbers: replace numbers of four digits or more under a telling key as well: YAML makes
                 a number of ``password: 123456``. Off for documents of our own, which count things by kind.
             memory: of earlier calls for like values, to be quicker; it changes nothing else.
 
@@ -176,10 +176,14 @@ class _Walk:
             return self._carrier(member, cause, depth)
         if isinstance(member, list | tuple) and key != "value":
             return [
-                self._told(entry, cause) if isinstance(entry, str) else self.any(entry, depth)
+                self._told(entry, cause) if isinstance(entry, str) else self._other(entry, cause, depth)
                 for entry in member
             ]
-        if self._numbers and type(member) is int and abs(member) >= SMALLEST_NUMBER:
+        return self._other(member, cause, depth)
+
+    def _other(self, member: Json, cause: Cause, depth: int) -> Json:
+        """What is no string, under a key that tells."""
+        if self._numbers and is_long_number(member):
             return self._mark(cause, str(member))
         return self.any(member, depth)
 

@@ -132,9 +132,12 @@ class Survey:
         elif isinstance(member, Mapping):
             self.places = self.places or not CARRIERS.isdisjoint(member)
         elif isinstance(member, list | tuple):
-            self.places = self.places or any(isinstance(item, str) for item in member)
-        elif self._numbers and type(member) is int and abs(member) >= SMALLEST_NUMBER:
+            self.places = self.places or any(isinstance(item, str) or self._number(item) for item in member)
+        elif self._number(member):
             self.places = True
+
+    def _number(self, member: Json) -> bool:
+        return self._numbers and is_long_number(member)
 
     def _items(self, items: list[Json], below: list[Json]) -> None:
         clean, fresh = self._memory.clean, self._fresh
@@ -165,6 +168,11 @@ class Survey:
         )
         self._memory.learn(text for text in fresh if text not in self.suspects)
         self._memory.keys.update((key, told) for key, told in self._keys.items() if key not in self.suspects)
+
+
+def is_long_number(member: Json) -> bool:
+    """True for a number that a password may be."""
+    return type(member) in (int, float) and not -SMALLEST_NUMBER < member < SMALLEST_NUMBER  # type: ignore[operator] # a number
 
 
 def _inside(node: Json) -> list[Json]:

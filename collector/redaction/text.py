@@ -217,7 +217,7 @@ class TextEngine:
             return None
         local: Counts = Counter()
         try:
-            value = self._structure.value(found.value, local, limit.level + 1)
+            value = self._structure.value(found.value, local, limit.level + 1, numbers=True)
         except RedactionError:
             return self.marker.mark(_LINE, line, counts)
         if found.ambiguous:
