@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 
+from collector.redaction import below
 from collector.redaction.causes import Cause, Counts, structural
 from collector.redaction.encoded import key_material
 from collector.redaction.gate import line_around
-from collector.redaction.states import Context, Deeper, Engine, InArmour, State, indentation, stamp
+from collector.redaction.states import Context, Deeper, Engine, InArmour, State, stamp
 
 MAX_LINE = 1024 * 1024
 """Longest line, in bytes, that the rules are run on."""
@@ -23,10 +24,12 @@ _SHORTEST_MATERIAL = 64
 _MATERIAL = structural("key-material")
 _DATA_MAP = structural("data-value", "data-map")
 _NAMED_BEFORE = 2
-_SCALAR = re.compile(rb"""\s*(?:- )?["']?([\w.\-/]+)["']?:\s*[|>][+\-\d]*\s*""")
-_MAP = re.compile(rb"""\s*["']?(?:data|stringData|binaryData)["']?:\s*\{?\s*""")
-_NAMED = re.compile(rb"""\s*(?:- )?(?:\{\s*)?["']?name["']?\s*:\s*["']?([\w.\-]+)["']?,?\s*""")
-_VALUE = re.compile(rb"""\s*["']?value["']?\s*:\s*(?P<value>\S.*?)\s*""")
+_LONGEST_NAME = 1000
+_SCALAR = re.compile(rb"""[+-]?\s*(?:- )?["']?([\w.\-/]+)["']?:\s*[|>][+\-\d]*\s*""")
+_MAP = re.compile(rb"""[+-]?\s*(?:- )?["']?(?:data|stringData|binaryData)["']?:\s*\{?\s*""")
+_NAMED = re.compile(rb"""[+-]?\s*(?:- )?(?:\{\s*)?["']?name["']?\s*:\s*["']?([\w.\-]+)["']?,?\s*""")
+_NAMED_AFTER = re.compile(rb"""(?:\+|-(?=  ))?\s*["']?name["']?\s*:\s*["']?([\w.\-]+)["']?,?\s*""")
+_VALUE = re.compile(rb"""(?:\+|-(?=  ))?\s*(?P<item>- )?["']?value["']?\s*:\s*(?P<value>\S.*?)\s*""")
 _OPENS_BLOCK = re.compile(rb"[|>][+\-\d]*")
 
 
@@ -99,10 +102,10 @@ class LineFilter:
         if material is not None:
             return self._context.hide(line, _MATERIAL, *material)
         value = _VALUE.fullmatch(line, stamp(line))
-        cause = self._told_before(block, start) if value else None
+        cause = self._told(block, start, end, item=bool(value["item"])) if value else None
         if value and cause:
             if _OPENS_BLOCK.fullmatch(value["value"]):
-                self._state = Deeper(cause, indentation(line)[0], pairs=False)
+                self._state = Deeper(cause, line, pairs=False)
             return self._context.hide_value(line, cause, *value.span("value"))
         self._state = self._opened(line) or self._state
         return self._context.line(line)
@@ -116,10 +119,21 @@ class LineFilter:
         scalar = _SCALAR.fullmatch(line, at)
         kind = self._engine.names.kind(scalar[1].decode("latin-1")) if scalar else None
         if kind:
-            return Deeper(structural(kind, "block-scalar"), indentation(line)[0], pairs=False)
+            return Deeper(structural(kind, "block-scalar"), line, pairs=False)
         if _MAP.fullmatch(line, at):
-            return Deeper(_DATA_MAP, indentation(line)[0], pairs=True)
-        return None
+            return Deeper(_DATA_MAP, line, pairs=True)
+        return below.opened(line, self._engine.names)
+
+    def _told(self, block: bytes, start: int, end: int, *, item: bool) -> Cause | None:
+        """Returns what the lines around a ``value:`` tell of it; what precedes an item is another one."""
+        return (None if item else self._told_before(block, start)) or self._told_after(block, end)
+
+    def _told_after(self, block: bytes, end: int) -> Cause | None:
+        """Returns what ``name: DB_PASSWORD`` on the line after tells; blocks do not end between the two."""
+        start, stop = line_around(block, end + 1) if end + 1 < len(block) else (0, 0)
+        named = _NAMED_AFTER.fullmatch(block[start : min(stop, start + _LONGEST_NAME)]) if stop else None
+        kind = self._engine.names.kind(named[1].decode("latin-1"), True) if named else None
+        return structural(kind, "pair-over-lines") if kind else None
 
     def _told_before(self, block: bytes, start: int) -> Cause | None:
         """Returns what ``name: DB_PASSWORD`` on one of the two lines before tells of a ``value:``."""

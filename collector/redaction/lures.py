@@ -13,7 +13,7 @@ from collector.redaction.engines import Engines
 from collector.redaction.names import Names
 
 _DATA = ("data", "stringdata", "binarydata")
-_OPENERS = ("--begin", "-- begin", "data:", "data'", 'data"', "\\u00", "value", "%25")
+_OPENERS = ("--begin", "-- begin", "data:", "data'", 'data"', "\\u00", "value", "%25", "mysql", "mariadb")
 _REPEATED = "managedfields"
 _NAME = r"[\w:.\-/]*"
 
@@ -62,7 +62,8 @@ class Lures:
                 rf"""{word}(?:[^"\\]|\\.)*"\s*:""",
                 rf"""{word}[^"\\]*\\+"\s*:""",
                 r"""(?i:value|data)["'\\\s]*[:=]""",
-                rf"""["']--?[\w.\-]*{word}""",
+                rf"""(?:["']|- )--?[\w.\-]*{word}""",
+                r"""(?:- ["']?|["'/])(?:mysql|mysqldump|mysqladmin|mariadb)(?:["'\\,\s]|(?m:$))""",
                 rf"""(?i:{short})["=]""",
                 f"(?i:{'|'.join(map(re.escape, copies))})",
                 "BEGIN ",

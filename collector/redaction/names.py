@@ -18,6 +18,7 @@ _SHORT_NUMBER = re.compile(r"\d{1,3}")
 _PLACEHOLDER = re.compile(r"\[REDACTED:[a-z0-9-]{1,40}:[0-9a-f]{8}\]")
 _LONGEST_NAME = 200
 _CACHED = 8192
+_PAIR_NAMES = ("name", "key", "Name", "Key", "NAME", "KEY")
 
 Word = Annotated[str, msgspec.Meta(pattern=r"^\*?[a-z0-9]+$")]
 Phrase = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]+ [a-z0-9]+$")]
@@ -89,7 +90,7 @@ class Names:
 
     def of_pair(self, pair: Mapping[str, Any]) -> str | None:
         """Returns the kind for ``value`` in ``{name: DB_PASSWORD, value: x}``, or the same with ``key``."""
-        names = (pair.get("name"), pair.get("key"))
+        names = (pair.get(name) for name in _PAIR_NAMES)
         kinds = (self.kind(name, True) for name in names if isinstance(name, str))
         return next((kind for kind in kinds if kind), None)
 

@@ -114,25 +114,34 @@ class InArmour:
 
 
 class Deeper:
-    """Lines indented deeper than the one that opened it: a block scalar, or a map of data."""
+    """Lines indented deeper than the one that opened it: a block scalar, or a map of data.
 
-    def __init__(self, cause: Cause, indent: int, *, pairs: bool) -> None:
+    Also in a diff, where a line begins with the mark of what was added or removed.
+    """
+
+    def __init__(self, cause: Cause, opener: bytes, *, pairs: bool) -> None:
         self._cause = cause
-        self._indent = indent
+        self._indent, _, self._marked = _depth(opener)
         self._pairs = pairs
         self.over = False
 
     def take(self, line: bytes, context: Context) -> bytes | None:
-        indent, start = indentation(line)
+        indent, start, marked = _depth(line)
         if start >= len(line.rstrip()):
             return line
-        if indent <= self._indent:
+        if not self._deeper(indent, marked=marked):
             self.over = True
             return None
-        pair = _PAIR.fullmatch(line, stamp(line)) if self._pairs else None
+        pair = _PAIR.fullmatch(line, start) if self._pairs else None
         if pair:
             return context.hide_value(line, self._cause, *pair.span("value"))
-        return context.hide_body(line, self._cause)
+        return context.hide(line, self._cause, start, len(line.rstrip()))
+
+    def _deeper(self, indent: int, *, marked: bool) -> bool:
+        if marked and not self._marked:
+            # Below a line that a diff repeats, or else the next item of a list.
+            return 0 < self._indent < indent - 1
+        return indent > self._indent
 
 
 def indentation(line: bytes) -> tuple[int, int]:
@@ -140,6 +149,14 @@ def indentation(line: bytes) -> tuple[int, int]:
     at = stamp(line)
     start = len(line) - len(line[at:].lstrip(b" \t"))
     return start - at, start
+
+
+def _depth(line: bytes) -> tuple[int, int, bool]:
+    """As ``indentation``, the mark of a diff counted as a blank, and whether there is one."""
+    at = stamp(line)
+    marked = line[at : at + 1] in (b"+", b"-")
+    start = len(line) - len(line[at + marked :].lstrip(b" \t"))
+    return start - at, start, marked
 
 
 def stamp(line: bytes) -> int:

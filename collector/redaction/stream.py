@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Iterable, Iterator
 
 from collector.redaction.causes import Counts
@@ -10,6 +11,8 @@ from collector.redaction.linefilter import MAX_LINE, OVERLONG
 from collector.redaction.marker import Marker
 
 _BLOCK = 256 * 1024
+_LONGEST_WAIT = 4096
+_VALUE = re.compile(rb"""(?:\S{20,40}Z )?[+-]?\s*(?:- )?["']?value["']?\s*:""")
 
 
 def blocks(chunks: Iterable[bytes], marker: Marker, counts: Counts) -> Iterator[bytes]:
@@ -48,12 +51,21 @@ class _Cutter:
         if self._digest is None and self._length + first <= MAX_LINE:
             block = b"".join((*self._rest, piece[:cut]))
             self._rest, self._length = [], 0
+            block = self._but_values(block)
         else:
             self._hold(piece[:first])
             block = self.close() + piece[first:cut]
         if cut < len(piece):
             self._hold(piece[cut:])
         return block
+
+    def _but_values(self, block: bytes) -> bytes:
+        """Holds a ``value:`` at the end of ``block`` back: the next line may name it."""
+        last = block.rfind(b"\n", 0, len(block) - 1) + 1
+        if len(block) - last > _LONGEST_WAIT or not _VALUE.match(block, last):
+            return block
+        self._hold(block[last:])
+        return block[:last]
 
     def close(self) -> bytes:
         """Returns the line held, and holds nothing any more."""

@@ -17,7 +17,16 @@ from collector.redaction.errors import RedactionError
 from collector.redaction.gate import Gate
 from collector.redaction.marker import Marker
 from collector.redaction.rules import Rules
-from collector.redaction.survey import CARRIERS, DATA, MAX_DEPTH, SCALARS, Memory, Survey, is_long_number
+from collector.redaction.survey import (
+    CARRIERS,
+    DATA,
+    MAX_DEPTH,
+    SCALARS,
+    VALUES,
+    Memory,
+    Survey,
+    is_long_number,
+)
 
 _HELM_RECORD = "release"
 _RELEASE = structural("compressed", "helm-release")
@@ -137,7 +146,7 @@ class _Walk:
         place = _data_kind(value)
         if place == "configmap-value" and self._is_allowed(value):
             place = ""
-        named = self._names.of_pair(value) if "value" in value else None
+        named = self._names.of_pair(value) if not VALUES.isdisjoint(value) else None
         result: dict[str, Json] = {}
         plain, outcomes = self._plain, self._outcomes
         for key, member in value.items():
@@ -156,8 +165,8 @@ class _Walk:
             if key in DATA:
                 result[self._string(key)] = self._data(member, place, depth)
                 continue
-            kind = named if key == "value" else self._names.kind(key)
-            cause = structural(kind, "named-pair" if key == "value" else "telling-key") if kind else None
+            kind = named if key in VALUES else self._names.kind(key)
+            cause = structural(kind, "named-pair" if key in VALUES else "telling-key") if kind else None
             result[self._string(key)] = self._member(key, member, cause, depth)
         return result
 
@@ -174,7 +183,7 @@ class _Walk:
             return self._told(member, cause)
         if isinstance(member, Mapping):
             return self._carrier(member, cause, depth)
-        if isinstance(member, list | tuple) and key != "value":
+        if isinstance(member, list | tuple) and key not in VALUES:
             return [
                 self._told(entry, cause) if isinstance(entry, str) else self._other(entry, cause, depth)
                 for entry in member

@@ -22,6 +22,7 @@ MAX_ITEM = 32 * 1024 * 1024
 """Most characters of one object that are read."""
 
 DATA = frozenset({"data", "stringData", "binaryData"})
+VALUES = frozenset({"value", "Value", "VALUE"})
 CARRIERS = frozenset({"value", "plain", "plaintext", "plainText", "literal", "inline"})
 SMALLEST_NUMBER = 1000
 
@@ -116,12 +117,12 @@ class Survey:
             self.places = True
             return None
         self._fresh.add(key)
-        special = key in DATA or key in self._dropped or key in ("value", "managedFields")
+        special = key in DATA or key in self._dropped or key in VALUES or key == "managedFields"
         self._keys[key] = key if special else self._names.kind(key)
         return self._keys[key]
 
     def _telling(self, node: dict[str, Json], key: str, member: Json) -> None:
-        if key == "value":
+        if key in VALUES:
             if self._names.of_pair(node) is None:
                 return
         elif key in DATA or key == "managedFields" or key in self._dropped:
@@ -172,7 +173,8 @@ class Survey:
 
 def is_long_number(member: Json) -> bool:
     """True for a number that a password may be."""
-    return type(member) in (int, float) and not -SMALLEST_NUMBER < member < SMALLEST_NUMBER  # type: ignore[operator] # a number
+    number = isinstance(member, int | float) and not isinstance(member, bool)
+    return number and not -SMALLEST_NUMBER < member < SMALLEST_NUMBER
 
 
 def _inside(node: Json) -> list[Json]:

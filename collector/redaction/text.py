@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from collector.records import Json
-from collector.redaction import encoded, jsontext, spans
+from collector.redaction import encoded, flowmaps, jsontext, spans
 from collector.redaction.armour import Armour
 from collector.redaction.causes import Counts, Span, structural
 from collector.redaction.engines import Engines
@@ -177,6 +177,7 @@ class TextEngine:
         return spans.subtract(spans.merge(found), places) if found else []
 
     def _matches(self, view: bytes, rules: list[TextRule], limit: _Limit) -> Iterator[Span]:
+        yield from flowmaps.spans(view)
         for rule in rules:
             if rule.id not in self._off:
                 yield from rule.spans(view)
@@ -213,7 +214,7 @@ class TextEngine:
             return None
         prefix = line[: found.start]
         assigned = _ASSIGNED.search(prefix)
-        if assigned and self.names.kind(assigned[1].decode("latin-1")):
+        if assigned and (self.names.kind(assigned[1].decode("latin-1")) or flowmaps.announced(prefix)):
             return None
         local: Counts = Counter()
         try:

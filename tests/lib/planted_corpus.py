@@ -57,7 +57,8 @@ def planted() -> Iterator[Planted]:
     for shape in _load("secrets.yaml")["shapes"]:
         marked, plain = shape["text"], unmarked(shape["text"])
         for carrier in carriers:
-            if carrier["id"] in shape.get("not", ()):
+            only = shape.get("only", [carrier["id"]])
+            if carrier["id"] in shape.get("not", ()) or carrier["id"] not in only:
                 continue
             text = carrier["form"].replace("{}", _ESCAPES[carrier["escape"]](plain))
             yield _planted(shape, carrier["id"], carrier["via"], text, secrets_of(marked))
