@@ -13,7 +13,19 @@ from collector.redaction.engines import Engines
 from collector.redaction.names import Names
 
 _DATA = ("data", "stringdata", "binarydata")
-_OPENERS = ("--begin", "-- begin", "data:", "data'", 'data"', "\\u00", "value", "%25", "mysql", "mariadb")
+_OPENERS = (
+    "--begin",
+    "-- begin",
+    "data:",
+    "data'",
+    'data"',
+    "\\u00",
+    "\\uff",
+    "value",
+    "%25",
+    "mysql",
+    "mariadb",
+)
 _REPEATED = "managedfields"
 _NAME = r"[\w:.\-/]*"
 
@@ -67,7 +79,7 @@ class Lures:
                 rf"""(?i:{short})["=]""",
                 f"(?i:{'|'.join(map(re.escape, copies))})",
                 "BEGIN ",
-                r"\\u00[2-7]",
+                r"\\u(?:00[2-7]|[Ff]{2}[0-5])",
             )
         )
         self.patterns = (self.pattern, "%[0-7][0-9A-Fa-f]")

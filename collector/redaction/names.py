@@ -12,6 +12,8 @@ from typing import Annotated, Any
 
 import msgspec
 
+from collector.redaction import spans
+
 _WORD = re.compile(r"[A-Z]+(?:s(?![a-z]))?(?![a-z])|[A-Z]?[a-z]+|\d+")
 _ENVIRONMENT = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*")
 _SHORT_NUMBER = re.compile(r"\d{1,3}")
@@ -95,6 +97,8 @@ class Names:
         return next((kind for kind in kinds if kind), None)
 
     def _judge(self, written: str, setting: bool) -> str | None:
+        if not written.isascii():
+            written = spans.quieted(written.encode("utf-8", "replace")).decode("utf-8", "replace")
         name = _PLACEHOLDER.sub("", written)  # the kind in a placeholder tells nothing of what follows it
         if name.lower() in self._names:
             return None

@@ -9,6 +9,16 @@ from collector.redaction.causes import Span
 
 _NOISE = re.compile(rb"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[@-Z\\-_]|[\x00\x1b]")
 
+# Blanks (no-break, of some width), what has no width, and ASCII in full width; in UTF-8.
+_BLANK = re.compile(rb"\xc2\xa0|\xe2\x80[\x80-\x8a\xaf]|\xe2\x81\x9f|\xe3\x80\x80")
+_ODD = re.compile(
+    _BLANK.pattern
+    + rb"|\xc2\xad|\xe2\x80[\x8b-\x8f\xaa-\xae]|\xe2\x81[\xa0-\xa4]|\xef\xbb\xbf"
+    + rb"|\xef\xbc[\x81-\xbf]|\xef\xbd[\x80-\x9e]"
+)
+_NOISY = re.compile(_NOISE.pattern + rb"|" + _ODD.pattern)
+_FULL_WIDTH = 0xFF01 - ord("!")
+
 _PERCENT = re.compile(rb"%([0-7][0-9A-Fa-f])")
 _ESCAPED = re.compile(rb"""[^\s%"'<>]*+%[0-7][0-9A-Fa-f][^\s"'<>]*""")
 _NO_BREAKS = bytes.maketrans(b"\r\n", b"  ")
@@ -50,34 +60,45 @@ def subtract(spans: Iterable[Span], places: Sequence[tuple[int, int]]) -> list[S
 
 
 def noisy(text: bytes) -> bool:
-    """True when ``text`` holds terminal escapes or NULs."""
-    return b"\x1b" in text or b"\x00" in text
+    """True when ``text`` holds terminal escapes, NULs, or letters and blanks that only look like ASCII."""
+    return b"\x1b" in text or b"\x00" in text or (not text.isascii() and _ODD.search(text) is not None)
 
 
 def quieted(block: bytes) -> bytes:
-    """Returns ``block`` without terminal escapes and NULs; its lines stay lines."""
-    return _NOISE.sub(b"", block)
+    """Returns ``block`` without terminal escapes and NULs, and as ASCII what looks like it."""
+    return _ODD.sub(_plain, _NOISE.sub(b"", block))
 
 
-def denoised(line: bytes) -> tuple[bytes, list[int]] | None:
-    """Returns ``line`` without terminal escapes and NULs and where each byte stood; None if it has none."""
+def denoised(line: bytes) -> tuple[bytes, list[tuple[int, int]]] | None:
+    """Returns ``line`` as ``quieted``, and where each byte began and ended; None if that changes nothing."""
     if not noisy(line):
         return None
     kept = bytearray()
-    origin: list[int] = []
+    origin: list[tuple[int, int]] = []
     at = 0
-    for found in _NOISE.finditer(line):
+    for found in _NOISY.finditer(line):
         kept += line[at : found.start()]
-        origin.extend(range(at, found.start()))
+        origin.extend((byte, byte + 1) for byte in range(at, found.start()))
+        plain = _plain(found)
+        kept += plain
+        origin.extend(found.span() for _ in plain)
         at = found.end()
     kept += line[at:]
-    origin.extend(range(at, len(line)))
+    origin.extend((byte, byte + 1) for byte in range(at, len(line)))
     return bytes(kept), origin
 
 
-def restored(spans: Iterable[Span], origin: list[int]) -> list[Span]:
+def restored(spans: Iterable[Span], origin: list[tuple[int, int]]) -> list[Span]:
     """Returns spans of a denoised line as spans of the line it came from."""
-    return [(origin[start], origin[end - 1] + 1, cause) for start, end, cause in spans if start < end]
+    return [(origin[start][0], origin[end - 1][1], cause) for start, end, cause in spans if start < end]
+
+
+def _plain(found: re.Match[bytes]) -> bytes:
+    """Returns the ASCII character that ``found`` looks like, a blank, or nothing."""
+    text = found[0]
+    if text[:1] == b"\xef" and text != b"\xef\xbb\xbf":
+        return bytes([ord(text.decode()) - _FULL_WIDTH])
+    return b" " if _BLANK.fullmatch(text) else b""
 
 
 def percent_decoded(line: bytes, places: Sequence[int] | None = None) -> tuple[bytes, list[int]] | None:

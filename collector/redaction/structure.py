@@ -146,7 +146,7 @@ class _Walk:
         place = _data_kind(value)
         if place == "configmap-value" and self._is_allowed(value):
             place = ""
-        named = self._names.of_pair(value) if not VALUES.isdisjoint(value) else None
+        named = self._names.of_pair(value) if any(name in value for name in VALUES) else None
         result: dict[str, Json] = {}
         plain, outcomes = self._plain, self._outcomes
         for key, member in value.items():
