@@ -65,7 +65,7 @@ class Redactor:
             Searches(rules, engines or installed()),
             configmap_values=tuple(configmap_values),
         )
-        check(self._engine.gate, rules)
+        check(self._engine, rules)
 
     def objects(self, record: Objects, counts: Counts) -> Iterator[Redacted]:
         """Yields a JSON document, one object a line, in the form of a Kubernetes list.

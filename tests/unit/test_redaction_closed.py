@@ -88,6 +88,48 @@ def test_breaking_a_rule_withholds_and_never_leaks(rule: str) -> None:
     assert withheld
 
 
+@dataclasses.dataclass(frozen=True)
+class Mute(Broken):
+    """A rule that finds nothing any more, and says nothing of it."""
+
+    def spans(self, line: bytes) -> Iterator[Span]:
+        return iter(())
+
+
+MASKED_BY_OTHERS = {
+    "authorization-header",
+    "bootstrap-token",
+    "cookie-header",
+    "session-id",
+    "url-userinfo-escaped",
+}
+"""What these rules' first examples hold, other rules find too."""
+
+
+def muted(rule_id: str) -> Rules:
+    text = tuple(Mute(rule) if rule.id == rule_id else rule for rule in RULES.text)
+    return dataclasses.replace(RULES, text=text)
+
+
+@pytest.mark.parametrize("rule", sorted({rule.id for rule in RULES.text} - MASKED_BY_OTHERS))
+def test_a_rule_that_fails_without_a_sound_is_noticed_before_anything_is_redacted(rule: str) -> None:
+    with pytest.raises(RedactionError, match=f"{rule}.* was not redacted"):
+        Redactor(muted(rule))
+
+
+@pytest.mark.parametrize("rule", sorted(MASKED_BY_OTHERS))
+def test_a_rule_beside_others_that_find_the_same_may_be_missed(rule: str) -> None:
+    example = next(entry for entry in RULES.written if entry.id == rule).examples.masked[0]
+    clean = Redactor(muted(rule)).text(unmarked(example), Counter())
+    assert not any(secret in clean for secret in secrets_of(example))
+
+
+def test_a_rule_that_is_left_out_is_noticed_before_anything_is_redacted() -> None:
+    text = tuple(rule for rule in RULES.text if rule.id != "jwt")
+    with pytest.raises(RedactionError, match="'jwt' was not redacted"):
+        Redactor(dataclasses.replace(RULES, text=text))
+
+
 ENGINE: dict[str, Callable[[Redactor], tuple[object, str]]] = {
     "gate": lambda redactor: (redactor._engine.gate, "rules"),
     "armour": lambda redactor: (redactor._engine.armour, "inline"),
