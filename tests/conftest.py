@@ -6,8 +6,14 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.lib.granted import Watcher
+
+# The same examples everywhere, so that a failure can be had again, and no clock that a busy machine misses.
+# To look further: pytest --hypothesis-profile=default
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.load_profile("steady")
 
 
 def pytest_configure() -> None:
