@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     from collector.cli.whereto import store_settings
 
     # What the run that made a bundle has told stands in the spool beside it.
-    arguments.dest_dir = arguments.dest_dir or (arguments.bundle.parent if arguments.bundle else ".")
+    arguments.dest_dir = arguments.dest_dir or (str(arguments.bundle.parent) if arguments.bundle else ".")
     spool = Path(arguments.spool) if arguments.spool else spool_of(arguments)
     settings = errbit_settings(arguments)
     if settings is not None:

@@ -82,7 +82,7 @@ class YamlFile:
             raise error(
                 f"cannot read {path}",
                 why=cause.strerror or str(cause),
-                hint=f"check the path, and that this user may read it: ls -l {shlex.quote(str(path))}",
+                hint=f"try: ls -l {shlex.quote(str(path))}",
             ) from cause
         if len(self.data) > _MAX_BYTES:
             raise error(f"{path} is too large", why=f"the limit is {_MAX_BYTES} bytes")
