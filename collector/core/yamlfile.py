@@ -62,7 +62,7 @@ def _load(text: str) -> Any:
         if depth > _MAX_DEPTH:
             raise _RefusedError("nested too deeply", event.start_mark)
     # The loader is a SafeLoader made stricter.
-    return yaml.load(text, _Loader)  # noqa: S506
+    return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader, with bounds of its own
 
 
 class YamlFile:
