@@ -11,6 +11,7 @@ from collector.collectors import COLLECTORS, Collector
 from collector.core import quantity
 from collector.core.clock import Clock
 from collector.core.errors import UnreachableError
+from collector.core.heap import give_back
 from collector.core.log import Logger, LogSink
 from collector.findings import Report
 from collector.kube.config import Connection, CredentialsError
@@ -129,6 +130,7 @@ def _collect(
     )
     gathered = gatherer.run(plan.collectors)
     plan.context.digest.forget()
+    give_back()  # the peak comes later, when the bundle is proven
     if plan.options.offline:
         gathered.gaps = [replace(gap, needs="") for gap in gathered.gaps]
     return gathered
